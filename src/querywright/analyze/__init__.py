@@ -1,0 +1,45 @@
+"""What can be said about a query before anything is tried: its graph, its plan, where transforms apply, and hints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from querywright.analyze.hints import Hint, hints
+from querywright.engines.protocol import PlanNode
+from querywright.sql.facts import Facts
+from querywright.sql.graph import QueryGraph, query_graph
+from querywright.sql.schema import Schema
+from querywright.transforms.driver import Finding, Obstacle, survey, transforms
+from querywright.values import Query
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A query seen from all sides; ``tree`` is its qualified form, ``plan`` None where it was not asked for."""
+
+    query: Query
+    tree: exp.Query
+    schema: Schema
+    facts: Facts
+    graph: QueryGraph
+    findings: tuple[Finding, ...]
+    blocked: tuple[Obstacle, ...]
+    hints: tuple[Hint, ...]
+    plan: PlanNode | None = None
+
+
+def analyze(
+    query: Query, tree: exp.Query, schema: Schema, engine: str, plan: PlanNode | None = None, *, everywhere: bool = False
+) -> Analysis:
+    """Analyze a qualified query for ``engine``; ``everywhere`` also surveys transforms that do not pay on this engine."""
+    facts = Facts(tree, schema, query.dialect)
+    names = tuple(transforms(None if everywhere else engine))
+    findings, obstacles = survey(tree, schema, query.dialect, names)
+    return Analysis(
+        query, tree, schema, facts, query_graph(facts), tuple(findings), tuple(obstacles), hints(findings, facts), plan
+    )
+
+
+__all__ = ["Analysis", "Hint", "analyze"]

@@ -1,0 +1,87 @@
+"""Every error Querywright raises on purpose, in one tree.
+
+    QuerywrightError
+    ├── InputError               what the user typed or pointed at; the command line exits with 2
+    │   ├── QueryError           the SQL cannot be used: syntax, several statements, not read-only, unknown names
+    │   ├── BindingError         parameter values are missing or do not fit
+    │   ├── DatabaseError        the database is missing, unreadable, locked, or named in an unknown way
+    │   ├── RunError             a run directory is missing, damaged, or of another query
+    │   └── MissingExtraError    an optional library is needed; the message holds the install command
+    ├── ExecutionError           the engine refused or gave up on a statement
+    │   ├── StatementError       the engine answered with an error
+    │   ├── StatementTimeout     the statement passed its time limit and was stopped
+    │   ├── StatementOutOfMemory the statement passed its memory limit
+    │   └── WorkerLost           the worker process died or had to be killed
+    └── ContractError            a plug-in broke its contract; names the plug-in
+
+Each message names the file, stage or plug-in it speaks of, and ``remedy`` says what to type or change next.
+"""
+
+from __future__ import annotations
+
+
+class QuerywrightError(Exception):
+    """Base of the tree: a message for people and the remedy that goes with it."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+
+    def __reduce__(self) -> tuple[type[QuerywrightError], tuple[str, str]]:
+        """Errors cross process borders whole."""
+        return type(self), (self.message, self.remedy)
+
+
+class InputError(QuerywrightError):
+    """The user's input cannot be used."""
+
+
+class QueryError(InputError):
+    """The SQL text is not one read-only query that this database can answer."""
+
+
+class BindingError(InputError):
+    """Parameter values are missing, superfluous or of the wrong shape."""
+
+
+class DatabaseError(InputError):
+    """The database cannot be opened."""
+
+
+class RunError(InputError):
+    """A run directory is missing, damaged or does not belong to this query."""
+
+
+class MissingExtraError(InputError):
+    """An optional library is not installed."""
+
+    def __init__(self, message: str, remedy: str = "", *, extra: str = "") -> None:
+        super().__init__(message, remedy or f"Install it with: pip install 'querywright[{extra}]'")
+
+
+class ExecutionError(QuerywrightError):
+    """The engine did not finish a statement."""
+
+
+class StatementError(ExecutionError):
+    """The engine answered a statement with an error."""
+
+
+class StatementTimeout(ExecutionError):
+    """A statement passed its time limit and was stopped."""
+
+
+class StatementOutOfMemory(ExecutionError):
+    """A statement passed its memory limit."""
+
+
+class WorkerLost(ExecutionError):
+    """The worker process died, or did not react to an interrupt and was killed."""
+
+
+class ContractError(QuerywrightError):
+    """A plug-in broke its contract."""

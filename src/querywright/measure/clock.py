@@ -1,0 +1,253 @@
+"""Times an original and a candidate in turns, so that whatever slows the machine slows both.
+
+The session takes the machine-wide lock and reads the clock inside its worker process; this module decides what runs, in which
+order, how often, and when to give up. A *round* of a query is one execution for each of its sets of parameter values; its `Run` holds the
+sum of the times and the highest peak memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Literal, Protocol
+
+from querywright.errors import ContractError, StatementTimeout
+from querywright.measure.decision import CONFIRMATION_ALPHA, threshold
+from querywright.measure.stats import bound_rank, noise_floor, ratio_bounds, trimmed_mean
+from querywright.values import Bindings, Phase, Query, Run, Timing
+
+SCREENING_RUNS = 5
+SCREENING_ALPHA = 0.05
+CONFIRMATION_PAIRS = 15
+MOST_PAIRS = 61
+"""More pairs bring the bound closer to the ratio, but ever more slowly."""
+
+HOPELESS = 1.3
+"""A candidate this many times slower than the original in its first two rounds is abandoned."""
+
+PATIENCE = 3.0
+"""A candidate is stopped after this many times the original's time …"""
+
+LEAST_PATIENCE_S = 0.25
+"""… but never before this, so that a first, cold execution cannot end a fast query."""
+
+Side = Literal["original", "candidate"]
+Watcher = Callable[[Side, Run], None]
+
+
+class TimedSession(Protocol):
+    """What the clock needs of a database session."""
+
+    def measure(self, sql: str, parameters: Bindings = (), limit_s: float | None = None) -> Run:
+        """Materialize the query's result once; raises `StatementTimeout` when it passes ``limit_s`` seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The original's own runs; ``milliseconds`` is their trimmed mean.
+
+    ``stopped``: it passed the limit, and ``milliseconds`` is that limit.
+    """
+
+    runs: tuple[Run, ...]
+    milliseconds: float
+    stopped: bool = False
+
+
+@dataclass
+class _Race:
+    """Runs rounds in order. A stopped round counts with its limit, and with no CPU time and memory."""
+
+    session: TimedSession
+    queries: dict[Side, Query]
+    watch: Watcher | None
+    position: int = 0
+    stopped: set[Side] = field(default_factory=set)
+
+    def warm_up(self, side: Side, limit_s: float) -> Run:
+        """One round that is not counted."""
+        query, runs = self.queries[side], list[Run]()
+        for parameters in query.bindings or ((),):
+            remaining_s = limit_s - sum(run.wall_ns for run in runs) / 1e9
+            try:
+                if remaining_s <= 0:
+                    raise StatementTimeout(f"A round passed its limit of {limit_s:g} s.")
+                runs.append(self.session.measure(query.sql, parameters, remaining_s))
+            except StatementTimeout:
+                self.stopped.add(side)
+                return Run(int(limit_s * 1e9), 0, 0, self.position)
+        return Run(
+            wall_ns=max(1, sum(run.wall_ns for run in runs)),
+            cpu_ns=sum(run.cpu_ns for run in runs),
+            peak_bytes=max(run.peak_bytes for run in runs),
+            position=self.position,
+        )
+
+    def run(self, side: Side, limit_s: float) -> Run:
+        """One counted round."""
+        run = self.warm_up(side, limit_s)
+        self.position += 1
+        if self.watch:
+            self.watch(side, run)
+        return run
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Measures queries on one session.
+
+    ``database`` and ``settings`` are recorded with each timing. ``limit_s`` is the most seconds that one round may take.
+    ``watch`` is called after every counted round. Errors of a statement other than its time limit pass through.
+    """
+
+    session: TimedSession
+    database: str
+    limit_s: float = 60.0
+    settings: tuple[tuple[str, str], ...] = ()
+    watch: Watcher | None = None
+
+    def baseline(self, query: Query, runs: int = SCREENING_RUNS) -> Baseline:
+        """Warm up the original, then time it ``runs`` times; one stopped round is enough to say so."""
+        race = _Race(self.session, {"original": query}, self.watch)
+        timed = [race.warm_up("original", self.limit_s)]
+        if not race.stopped:
+            timed = []
+            while len(timed) < runs and not race.stopped:
+                timed.append(race.run("original", self.limit_s))
+        if race.stopped:
+            return Baseline((timed[-1],), timed[-1].wall_ns / 1e6, stopped=True)
+        return Baseline(tuple(timed), _milliseconds(timed))
+
+    def screen(self, original: Query, candidate: Query, baseline: Baseline | None = None) -> Timing:
+        """Five rounds a side after a warm-up of each, in the order O C C O O C C O O C.
+
+        With the original's ``baseline`` it is not warmed up again, nor run at all where it was stopped. A candidate that
+        the first two rounds show to be hopeless is abandoned; one that runs for `PATIENCE` times the original's time is stopped.
+        """
+        race = self._race(original, candidate)
+        reference_ns = baseline.milliseconds * 1e6 if baseline else race.warm_up("original", self.limit_s).wall_ns
+        if race.stopped or (baseline and baseline.stopped):
+            return self._against_limit(race, SCREENING_RUNS, "screen", SCREENING_ALPHA)
+        patience_s = self._patience_s(reference_ns)
+        warm = race.warm_up("candidate", patience_s)
+        if race.stopped:
+            reference = Run(int(reference_ns), 0, 0, 0)
+            return self._timing(race, [reference], [warm], "screen", SCREENING_ALPHA)
+        before: list[Run] = []
+        after: list[Run] = []
+        abandoned = False
+        while len(after) < SCREENING_RUNS and not race.stopped and not abandoned:
+            first: Side = "candidate" if len(after) % 2 else "original"
+            for side in (first, _other(first)):
+                limit_s = self.limit_s if side == "original" else patience_s
+                (before if side == "original" else after).append(race.run(side, limit_s))
+            fastest = min(warm.wall_ns, after[0].wall_ns)
+            abandoned = len(after) == 1 and fastest > HOPELESS * before[0].wall_ns
+        return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned)
+
+    def confirm(
+        self, original: Query, candidate: Query, pairs: int = CONFIRMATION_PAIRS, seconds: float = 10.0
+    ) -> Timing:
+        """Fresh rounds in threes, O C O': a pair of original and candidate and a pair of the original with itself.
+
+        The candidate's partner is the original before it and after it by turns, so that neither position is favored. At
+        least ``pairs`` threes are run, and up to `MOST_PAIRS` where ``seconds`` allow; the number is fixed before the first one,
+        since stopping at a good moment would void the bound. Stopping early is sound only where no recommendation can
+        come of it: as soon as too many pairs fall short of the least gain, the candidate is abandoned.
+        """
+        race = self._race(original, candidate)
+        reference_ns = race.warm_up("original", self.limit_s).wall_ns
+        if race.stopped:
+            return self._against_limit(race, pairs, "confirm", CONFIRMATION_ALPHA)
+        patience_s = self._patience_s(reference_ns)
+        warm = race.warm_up("candidate", patience_s)
+        if race.stopped:
+            reference = Run(reference_ns, 0, 0, 0)
+            return self._timing(race, [reference], [warm], "confirm", CONFIRMATION_ALPHA, floor=inf)
+        affordable = int(seconds * 1e9 / (2 * reference_ns + warm.wall_ns))
+        planned = max(pairs, min(affordable, MOST_PAIRS))
+        before: list[Run] = []
+        after: list[Run] = []
+        itself: list[tuple[float, float]] = []
+        short, allowed, abandoned = 0, bound_rank(planned, CONFIRMATION_ALPHA), False
+        while len(after) < planned and not race.stopped and not abandoned:
+            first = race.run("original", self.limit_s)
+            after.append(race.run("candidate", patience_s))
+            second = race.run("original", self.limit_s)
+            partner, spare = (second, first) if len(before) % 2 else (first, second)
+            before.append(partner)
+            itself.append((partner.wall_ns, spare.wall_ns))
+            short += partner.wall_ns <= threshold(1.0) * after[-1].wall_ns
+            abandoned = short >= allowed and len(after) < planned
+        floor = noise_floor(itself)
+        return self._timing(
+            race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned
+        )
+
+    def _race(self, original: Query, candidate: Query) -> _Race:
+        bindings = candidate.bindings or original.bindings
+        if len(bindings) != len(original.bindings):
+            raise ContractError("Original and candidate come with different numbers of parameter sets.")
+        return _Race(
+            self.session,
+            {"original": original, "candidate": replace(candidate, bindings=bindings)},
+            self.watch,
+        )
+
+    def _patience_s(self, original_ns: float) -> float:
+        return min(self.limit_s, max(LEAST_PATIENCE_S, PATIENCE * original_ns / 1e9))
+
+    def _against_limit(self, race: _Race, runs: int, phase: Phase, alpha: float) -> Timing:
+        """Times the candidate alone; the original is known to take longer than the limit."""
+        race.stopped.add("original")
+        after = [race.warm_up("candidate", self.limit_s)]
+        if "candidate" not in race.stopped:
+            after = []
+            while len(after) < runs and "candidate" not in race.stopped:
+                after.append(race.run("candidate", self.limit_s))
+        limit = Run(int(self.limit_s * 1e9), 0, 0, 0)
+        return self._timing(race, [limit] * len(after), after, phase, alpha)
+
+    def _timing(
+        self,
+        race: _Race,
+        before: list[Run],
+        after: list[Run],
+        phase: Phase,
+        alpha: float,
+        floor: float = 1.0,
+        abandoned: bool = False,
+    ) -> Timing:
+        ratio, low, high = ratio_bounds(
+            [run.wall_ns for run in before], [run.wall_ns for run in after], alpha
+        )
+        if "candidate" in race.stopped:
+            low = 0.0
+        if "original" in race.stopped:
+            ratio, high = (0.0 if "candidate" in race.stopped else ratio), inf
+        return Timing(
+            original=tuple(before),
+            candidate=tuple(after),
+            ratio=ratio,
+            low=low,
+            high=high,
+            alpha=alpha,
+            floor=floor,
+            phase=phase,
+            database=self.database,
+            settings=(*self.settings, ("limit_s", f"{self.limit_s:g}")),
+            censored=next((side for side in ("original", "candidate") if side in race.stopped), None),
+            original_ms=_milliseconds(before),
+            candidate_ms=_milliseconds(after),
+            abandoned=abandoned,
+        )
+
+
+def _other(side: Side) -> Side:
+    return "candidate" if side == "original" else "original"
+
+
+def _milliseconds(runs: list[Run]) -> float:
+    return trimmed_mean([run.wall_ns for run in runs]) / 1e6

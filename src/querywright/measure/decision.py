@@ -1,0 +1,46 @@
+"""The rule that decides whether a rewrite is recommended, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from querywright.values import Run, Timing
+
+CONFIRMATION_ALPHA = 0.001
+"""Error of the lower bound on which a recommendation rests."""
+
+LEAST_GAIN = 1.05
+"""A rewrite whose ratio may be smaller than this is not worth a change."""
+
+MEMORY_FACTOR = 4
+"""How many times the original's peak memory a recommended rewrite may take."""
+
+
+def threshold(floor: float) -> float:
+    """The ratio that the lower bound must exceed, given the noise floor."""
+    return max(floor, LEAST_GAIN)
+
+
+def within_memory(original: Sequence[Run], candidate: Sequence[Run]) -> bool:
+    """Whether the candidate's highest peak stays within `MEMORY_FACTOR` times the original's.
+
+    A peak of 0 was not measured: a stopped run has none, nor have engines whose memory is out of sight.
+    """
+    allowed = MEMORY_FACTOR * max((run.peak_bytes for run in original), default=0)
+    return not allowed or all(run.peak_bytes <= allowed for run in candidate)
+
+
+def recommended(timing: Timing, *, accept_timeout: bool = False) -> bool:
+    """Whether fresh, complete runs show at error 0.001 that the candidate is faster, beyond noise and within memory.
+
+    An original that was stopped at its limit leaves the gain a mere lower bound, which counts only with ``accept_timeout``.
+    """
+    complete = timing.censored is None or (timing.censored == "original" and accept_timeout)
+    return (
+        timing.phase == "confirm"
+        and complete
+        and not timing.abandoned
+        and timing.alpha <= CONFIRMATION_ALPHA
+        and timing.low > threshold(timing.floor)
+        and within_memory(timing.original, timing.candidate)
+    )

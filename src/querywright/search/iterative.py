@@ -1,0 +1,45 @@
+"""Hill climbing: each iteration expands the best queries found so far, until the target is met or nothing is left to try.
+
+The input of iteration N is the best verified query of iterations 1 to N-1. A beam keeps the runners-up in play, because some rewrites pay only
+together with the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from querywright.search.protocol import Budget, Clock, Expand, IterationEnded, IterationStarted, Judge, Judged, Listener, Position
+from querywright.search.tally import Tally
+from querywright.values import Attempt
+
+
+def run(
+    start: Position, expand: Expand, judge: Judge, budget: Budget, listen: Listener, clock: Clock, done: Sequence[Judged] = ()
+) -> Iterator[Attempt]:
+    """See `querywright.search.protocol.Mode`."""
+    tally = Tally(start, budget, clock, done)
+    for number in range(1, budget.iterations + 1):
+        frontier = tally.frontier(budget.beam)
+        if not frontier or tally.spent():
+            return
+        best_before = tally.best
+        attempts: list[Attempt] = []
+        for place, position in enumerate(frontier):
+            analysis, proposals = expand(position, tally.attempts)
+            if place == 0:
+                listen(IterationStarted(number, budget.iterations, tuple(frontier), analysis))
+            for proposal in proposals:
+                if tally.spent():
+                    break
+                if tally.seen(proposal):
+                    continue
+                attempt = tally.earlier(proposal) or judge(proposal.candidate)
+                tally.add(proposal, attempt)
+                attempts.append(attempt)
+                listen(Judged(number, attempt, proposal.tree))
+                yield attempt
+        best = max((a for a in attempts if a.timing is not None), key=tally.ratio, default=None)
+        met = tally.target_met()
+        listen(IterationEnded(number, tuple(attempts), best, tally.best, tally.best is not best_before, met))
+        if met and budget.early_stop:
+            return

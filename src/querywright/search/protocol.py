@@ -1,0 +1,104 @@
+"""What a search mode provides, and the events by which it tells what it is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlglot import exp
+
+from querywright.analyze import Analysis
+from querywright.propose.protocol import Proposal
+from querywright.values import Attempt, Candidate, Query, Step
+
+
+@dataclass(frozen=True)
+class Position:
+    """A query the search can expand: the original, or a verified rewrite of it.
+
+    ``ratio`` is its measured speedup over the original; ``attempt`` is None for the original.
+    """
+
+    query: Query
+    tree: exp.Query
+    steps: tuple[Step, ...] = ()
+    ratio: float = 1.0
+    attempt: Attempt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long and how far to search.
+
+    ``target`` is the speedup that ends the search early once its lower bound is reached; ``seconds`` and ``candidates`` end it anyway;
+    ``beam`` is the number of queries expanded in one iteration.
+    """
+
+    iterations: int = 5
+    target: float = 2.0
+    early_stop: bool = True
+    seconds: float = 300.0
+    candidates: int = 200
+    beam: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class IterationStarted:
+    """Iteration ``number`` of ``total`` expands ``positions``; the first of them is the best so far."""
+
+    number: int
+    total: int
+    positions: tuple[Position, ...]
+    analysis: Analysis
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One candidate of iteration ``iteration`` was judged."""
+
+    iteration: int
+    attempt: Attempt
+    tree: exp.Query
+
+
+@dataclass(frozen=True)
+class IterationEnded:
+    """An iteration is over: its attempts, its best one (None: nothing passed), and the best of the whole search."""
+
+    number: int
+    attempts: tuple[Attempt, ...]
+    best: Attempt | None
+    best_so_far: Position
+    improved: bool
+    target_met: bool
+
+
+Event = IterationStarted | Judged | IterationEnded
+Listener = Callable[[Event], None]
+Expand = Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]
+"""Analyzes a position and proposes rewrites of it."""
+
+Judge = Callable[[Candidate], Attempt]
+Clock = Callable[[], float]
+
+
+class Mode(Protocol):
+    """The module-level interface of a search mode."""
+
+    def run(
+        self,
+        start: Position,
+        expand: Expand,
+        judge: Judge,
+        budget: Budget,
+        listen: Listener,
+        clock: Clock,
+        done: Sequence[Judged],
+    ) -> Iterator[Attempt]:
+        """Yield every attempt as it is judged.
+
+        ``clock`` gives seconds; ``done`` are the judgements of an interrupted run, which are not repeated.
+        """
+        ...

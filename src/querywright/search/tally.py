@@ -1,0 +1,71 @@
+"""What a search knows so far: what was tried, what passed, what to expand next, what is left of the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from querywright.propose.protocol import Proposal
+from querywright.search.protocol import Budget, Clock, Judged, Position
+from querywright.values import Attempt
+
+ACCEPTED = frozenset({"proved", "bounded", "tested"})
+_FASTER = 1.05
+_WORTH_EXPANDING = 0.5
+"""A verified rewrite at half the speed may still lead somewhere; one slower than that is left alone."""
+
+
+class Tally:
+    """The book-keeping that search modes share. Candidates are told apart by fingerprint."""
+
+    def __init__(self, start: Position, budget: Budget, clock: Clock, done: Sequence[Judged]) -> None:
+        self.best = start
+        self.attempts: list[Attempt] = []
+        self._budget = budget
+        self._clock = clock
+        self._began = clock()
+        self._earlier = {judged.attempt.candidate.query.fingerprint: judged.attempt for judged in done}
+        self._seen = {start.query.fingerprint}
+        self._waiting: list[Position] = [start]
+
+    def seen(self, proposal: Proposal) -> bool:
+        """Whether an equal candidate, or the original itself, was counted already."""
+        return proposal.candidate.query.fingerprint in self._seen
+
+    def earlier(self, proposal: Proposal) -> Attempt | None:
+        """The judgement that an interrupted run made of an equal candidate."""
+        return self._earlier.get(proposal.candidate.query.fingerprint)
+
+    def add(self, proposal: Proposal, attempt: Attempt) -> None:
+        """Count an attempt."""
+        self.attempts.append(attempt)
+        self._seen.add(proposal.candidate.query.fingerprint)
+        if attempt.timing is None or attempt.verdict.premises:
+            return
+        position = Position(attempt.candidate.query, proposal.tree, attempt.candidate.steps, self.ratio(attempt), attempt)
+        if position.ratio >= _WORTH_EXPANDING:
+            self._waiting.append(position)
+        if self.faster(attempt) and position.ratio > self.best.ratio:
+            self.best = position
+
+    def ratio(self, attempt: Attempt) -> float:
+        """Measured speedup; 0 where nothing was measured."""
+        return attempt.timing.ratio if attempt.timing is not None else 0.0
+
+    def faster(self, attempt: Attempt) -> bool:
+        """Whether screening shows a gain worth confirming."""
+        return attempt.verdict.grade in ACCEPTED and not attempt.verdict.premises and self.ratio(attempt) > _FASTER
+
+    def frontier(self, width: int) -> list[Position]:
+        """The fastest positions not expanded yet, the best first; they count as expanded from now on."""
+        self._waiting.sort(key=lambda position: -position.ratio)
+        chosen, self._waiting = self._waiting[:width], self._waiting[width:]
+        return chosen
+
+    def target_met(self) -> bool:
+        """Whether the lower end of the best attempt's interval reaches the target."""
+        timing = self.best.attempt.timing if self.best.attempt is not None else None
+        return timing is not None and timing.low >= self._budget.target
+
+    def spent(self) -> bool:
+        """Whether seconds or candidates have run out."""
+        return len(self.attempts) >= self._budget.candidates or self._clock() - self._began >= self._budget.seconds

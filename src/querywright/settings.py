@@ -1,0 +1,48 @@
+"""The only reader of environment variables and of the configuration file.
+
+Variables: ``QUERYWRIGHT_CACHE`` (folder for generated workloads and samples), ``QUERYWRIGHT_RUNS`` (folder of run directories).
+The same names in lower case without the prefix may stand in ``querywright.toml`` in the working directory; the environment wins.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from querywright.errors import InputError
+
+CONFIG_FILE = "querywright.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where Querywright keeps its files."""
+
+    cache: Path
+    runs: Path
+
+
+def _configured() -> dict[str, object]:
+    path = Path(CONFIG_FILE)
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{CONFIG_FILE} is not valid TOML: {error}", "Correct the file or remove it.") from error
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process; raises `InputError` where the configuration file is broken."""
+    configured = _configured()
+
+    def folder(name: str, default: Path) -> Path:
+        chosen = os.environ.get(f"QUERYWRIGHT_{name.upper()}") or configured.get(name) or default
+        return Path(str(chosen)).expanduser()
+
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Settings(cache=folder("cache", user_cache / "querywright"), runs=folder("runs", Path("runs")))

@@ -1,0 +1,300 @@
+"""Keys and functional dependencies of query results.
+
+The question asked is always "are rows that agree in these columns the same row?", answered by a closure of functional
+dependencies over the FROM clause (Darwen 1988; Paulley and Larson, "Exploiting uniqueness in query optimization", 1994), with NULLs
+counted as equal, as GROUP BY and DISTINCT count them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from querywright.sql.nullability import has_grouping_sets
+from querywright.sql.predicates import (
+    ColumnKey,
+    column_key,
+    conjuncts,
+    equated_columns,
+    pinned_column,
+    unwrap,
+    where_conjuncts,
+)
+from querywright.values import Premise
+
+if TYPE_CHECKING:
+    from querywright.sql.facts import Facts, Premises, Source
+
+_FILTERING_KINDS = ("SEMI", "ANTI")
+
+
+def unique(facts: Facts, query: exp.Query, columns: frozenset[str]) -> Premises | None:
+    """See `Facts.unique`."""
+    if isinstance(query, exp.Subquery):
+        inner = query.unnest()
+        return facts.unique(inner, columns) if isinstance(inner, exp.Query) else None
+    if _single_row(query):
+        return frozenset()
+    if isinstance(query, exp.SetOperation):
+        return _unique_set_operation(facts, query, columns)
+    if not isinstance(query, exp.Select):
+        return None
+    outputs = {projection.alias_or_name: _bare(projection) for projection in query.expressions}
+    if query.args.get("distinct") and columns >= set(outputs) and not query.args["distinct"].args.get("on"):
+        return frozenset()
+    if any(isinstance(node, exp.Unnest | exp.Explode) for node in query.expressions for node in node.walk()):
+        return None
+    chosen = [outputs[name] for name in columns if name in outputs]
+    group = query.args.get("group")
+    if group is not None:
+        return _unique_groups(facts, query, group, chosen)
+    if any(_aggregates(projection, query) for projection in query.expressions):
+        return frozenset()  # a global aggregate is one row
+    keys = frozenset(column_key(node) for node in chosen if isinstance(node, exp.Column))
+    return _rows_determined(facts, query, keys)
+
+
+def _rows_determined(facts: Facts, select: exp.Select, keys: frozenset[ColumnKey]) -> Premises | None:
+    """Premises under which ``keys`` identify a joined row of ``select``."""
+    sources = facts.sources(select)
+    if not sources or select.args.get("laterals"):
+        return None
+    known, premises = closure(facts, select, keys)
+    for source in sources.values():
+        if source.join is not None and (source.join.side in ("RIGHT", "FULL")):
+            return None
+        if source.join is not None and source.join.kind in _FILTERING_KINDS:
+            continue
+        own = frozenset(name for alias, name in known if alias == source.alias)
+        proof = unique_source(facts, source, own)
+        if proof is None:
+            return None
+        premises |= proof
+    return premises
+
+
+def closure(facts: Facts, select: exp.Select, start: frozenset[ColumnKey]) -> tuple[frozenset[ColumnKey], Premises]:
+    """See `Facts.determined`."""
+    sources = facts.sources(select)
+    known: set[ColumnKey] = set(start)
+    premises: set[Premise] = set()
+    filters = list(where_conjuncts(select))
+    outer: list[tuple[str, list[exp.Expr]]] = []
+    plain = not any(source.join is not None and source.join.side in ("RIGHT", "FULL") for source in sources.values())
+    for source in sources.values():
+        on = source.join.args.get("on") if source.join is not None else None
+        if on is None or source.join is None or not plain:
+            continue
+        if source.join.side == "LEFT":
+            outer.append((source.alias, conjuncts(on)))
+        elif source.join.kind in ("", "INNER", "CROSS"):
+            filters += conjuncts(on)
+    equalities = [pair for predicate in filters if (pair := equated_columns(predicate))]
+    for predicate in filters:
+        pinned = pinned_column(predicate)
+        if pinned is not None and facts.home(pinned) is select:
+            known.add(column_key(pinned))
+        for column in _pinned_by_outside(facts, predicate, select):
+            known.add(column_key(column))
+    changed = True
+    while changed:
+        before = len(known)
+        for left, right in equalities:
+            a, b = column_key(left), column_key(right)
+            if facts.home(left) is select and facts.home(right) is select and (a in known) != (b in known):
+                known |= {a, b}
+        for alias, predicates in outer:
+            known |= _determined_by_outer_join(facts, select, alias, predicates, known)
+        for source in sources.values():
+            names = frozenset(name for alias, name in known if alias == source.alias)
+            proof = unique_source(facts, source, names)
+            if proof is not None:
+                everything = {(source.alias, name) for name in _column_names(source)}
+                if not everything <= known:
+                    known |= everything
+                    premises |= proof
+        changed = len(known) > before
+    return frozenset(known), frozenset(premises)
+
+
+def _pinned_by_outside(facts: Facts, predicate: exp.Expr, select: exp.Select) -> list[exp.Column]:
+    """Columns of ``select`` that equal a column of an enclosing query: constants while the subquery runs once."""
+    pair = equated_columns(predicate)
+    if pair is None:
+        return []
+    homes = [facts.home(column) for column in pair]
+    return [
+        column
+        for column, home, other in zip(pair, homes, reversed(homes), strict=True)
+        if home is select and other is not None and other is not select
+    ]
+
+
+def _determined_by_outer_join(
+    facts: Facts, select: exp.Select, alias: str, predicates: list[exp.Expr], known: set[ColumnKey]
+) -> set[ColumnKey]:
+    """Right-hand columns of a LEFT JOIN that its ON equates with known left-hand columns.
+
+    An unmatched row has NULLs there, so whether it matches must be determined too: every left-hand column of the ON must be known.
+    """
+    local = [column for predicate in predicates for column in facts.local_columns(predicate, select)]
+    left = {column_key(column) for column in local if column.table != alias}
+    if not left <= known or any(node for predicate in predicates for node in predicate.find_all(exp.Query)):
+        return set()
+    found: set[ColumnKey] = set()
+    for predicate in predicates:
+        pair = equated_columns(predicate)
+        pinned = pinned_column(predicate)
+        if pair is not None:
+            found |= {column_key(column) for column in pair if column.table == alias}
+        elif pinned is not None and pinned.table == alias:
+            found.add(column_key(pinned))
+    return found
+
+
+def _column_names(source: Source) -> list[str]:
+    if source.table is not None:
+        return [column.name.lower() for column in source.table.columns]
+    return list(source.query.named_selects) if source.query is not None else []
+
+
+def unique_source(facts: Facts, source: Source, columns: frozenset[str]) -> Premises | None:
+    """See `Facts.unique_source`: table keys count only where their columns cannot be NULL."""
+    if source.query is not None:
+        return facts.unique(source.query, columns)
+    return _table_key(source, columns, needs_not_null=True)
+
+
+def at_most_one(facts: Facts, source: Source, columns: frozenset[str]) -> Premises | None:
+    """See `Facts.at_most_one`: equality never selects NULL keys, so a nullable unique key serves."""
+    if source.query is not None:
+        return facts.unique(source.query, columns)
+    return _table_key(source, columns, needs_not_null=False)
+
+
+def _table_key(source: Source, columns: frozenset[str], *, needs_not_null: bool) -> Premises | None:
+    table = source.table
+    if table is None:
+        return None
+    names = {name.lower() for name in columns}
+    best: Premises | None = None
+    for key in table.keys:
+        if not {name.lower() for name in key.columns} <= names:
+            continue
+        premises = {Premise("unique", table.name, key.columns, key.basis)}
+        if needs_not_null:
+            stored = [table.column(name) for name in key.columns]
+            if any(column is None or column.not_null is None for column in stored):
+                continue
+            premises |= {
+                Premise("not_null", table.name, (column.name,), column.not_null)
+                for column in stored
+                if column is not None and column.not_null is not None
+            }
+        if best is None or _weakness(premises) < _weakness(best):
+            best = frozenset(premises)
+    return best
+
+
+def _weakness(premises: Premises | set[Premise]) -> int:
+    """Enforced keys first, assumed ones last."""
+    order = ("enforced", "declared", "checked", "assumed")
+    return max(order.index(premise.basis) for premise in premises)
+
+
+def _unique_groups(facts: Facts, select: exp.Select, group: exp.Group, chosen: list[exp.Expr]) -> Premises | None:
+    """Groups are unique in their grouping expressions; columns that determine those serve as well."""
+    if has_grouping_sets(select):
+        return None
+    columns = frozenset(column_key(node) for node in chosen if isinstance(node, exp.Column))
+    known, premises = closure(facts, select, columns)
+    texts = {node.sql(facts.dialect) for node in chosen}
+    used: set[Premise] = set()
+    for expression in group.expressions:
+        bare = unwrap(expression)
+        if bare.sql(facts.dialect) in texts:
+            continue
+        if isinstance(bare, exp.Column) and column_key(bare) in known:
+            used |= premises
+            continue
+        if isinstance(bare, exp.Literal) or not list(bare.find_all(exp.Column)):
+            continue
+        return None
+    return frozenset(used)
+
+
+def _unique_set_operation(facts: Facts, query: exp.SetOperation, columns: frozenset[str]) -> Premises | None:
+    names = query.named_selects
+    if query.args.get("distinct") and columns >= set(names):
+        return frozenset()
+    if isinstance(query, (exp.Except, exp.Intersect)):
+        left = query.left
+        positions = [names.index(name) for name in columns if name in names]
+        return facts.unique(left, [left.named_selects[position] for position in positions])
+    return None
+
+
+def total_order(facts: Facts, query: exp.Query) -> Premises | None:
+    """See `Facts.total_order`."""
+    if _single_row(query):
+        return frozenset()
+    order = query.args.get("order")
+    if order is None:
+        return None
+    names = query.named_selects
+    if not isinstance(query, exp.Select):
+        positions = [_order_name(ordered.this, names) for ordered in order.expressions]
+        return facts.unique(query, [name for name in positions if name])
+    chosen: set[str] = set()
+    hidden: list[exp.Expr] = []
+    outputs = {projection.alias_or_name: _bare(projection) for projection in query.expressions}
+    for ordered in order.expressions:
+        name = _order_name(ordered.this, names)
+        if name is not None:
+            chosen.add(name)
+        else:
+            hidden.append(ordered.this)
+    proof = facts.unique(query, chosen)
+    if proof is not None or query.args.get("group") or query.args.get("distinct"):
+        return proof
+    keys = {column_key(node) for node in hidden if isinstance(node, exp.Column) and node.table}
+    keys |= {column_key(node) for name in chosen if isinstance(node := outputs.get(name), exp.Column)}
+    return _rows_determined(facts, query, frozenset(keys))
+
+
+def _order_name(node: exp.Expr, names: list[str]) -> str | None:
+    bare = unwrap(node)
+    if isinstance(bare, exp.Literal) and not bare.is_string and bare.name.isdigit():
+        return names[int(bare.name) - 1] if 0 < int(bare.name) <= len(names) else None
+    return bare.name if isinstance(bare, exp.Column) and not bare.table and bare.name in names else None
+
+
+def _single_row(query: exp.Query) -> bool:
+    limit = query.args.get("limit")
+    if isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal) and limit.expression.name in ("0", "1"):
+        return True
+    return (
+        isinstance(query, exp.Select)
+        and query.args.get("group") is None
+        and (any(_aggregates(projection, query) for projection in query.expressions) or query.args.get("from_") is None)
+    )
+
+
+def _aggregates(node: exp.Expr, select: exp.Select) -> bool:
+    """Whether ``node`` holds an aggregate call of this block (not of a nested query, not a window function's)."""
+    for call in node.find_all(exp.AggFunc):
+        if call.parent_select is select and not _windowed(call):
+            return True
+    return False
+
+
+def _windowed(call: exp.Expr) -> bool:
+    parent = call.parent
+    while isinstance(parent, (exp.IgnoreNulls, exp.RespectNulls, exp.Filter, exp.WithinGroup)):
+        parent = parent.parent
+    return isinstance(parent, exp.Window)
+
+
+def _bare(projection: exp.Expr) -> exp.Expr:
+    return unwrap(projection.this if isinstance(projection, exp.Alias) else projection)

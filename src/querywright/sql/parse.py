@@ -1,0 +1,122 @@
+"""From text to one read-only query tree, or an error that says where and what to do."""
+
+from __future__ import annotations
+
+import re
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import TokenType
+
+from querywright.errors import QueryError
+from querywright.sql.volatility import side_effects
+
+_WRITES = (
+    exp.Insert,
+    exp.Update,
+    exp.Delete,
+    exp.Merge,
+    exp.Create,
+    exp.Drop,
+    exp.Alter,
+    exp.Command,
+    exp.Copy,
+    exp.Into,
+    exp.Lock,
+)
+
+_PARAMETER_MARKS = (TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON)
+
+
+def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query:
+    """The tree of the single read-only query in ``text``; ``source`` names it in messages.
+
+    Raises `QueryError` for empty text, a syntax error, several statements, anything but a SELECT (or WITH, VALUES, set
+    operation), and calls with side effects.
+    """
+    if not text.strip():
+        raise QueryError(f"{source} is empty.", "Put one SELECT statement into it.")
+    try:
+        statements = [tree for tree in sqlglot.parse(text, read=dialect) if tree is not None]
+    except (ParseError, TokenError) as error:
+        raise QueryError(f"{source} is not valid {dialect} SQL: {_first_line(error)}", _where(error)) from error
+    if not statements:
+        raise QueryError(f"{source} holds no SQL statement.", "Put one SELECT statement into it.")
+    if len(statements) > 1:
+        raise QueryError(
+            f"{source} holds {len(statements)} statements.",
+            "Give one SELECT statement; split the file otherwise.",
+        )
+    tree = statements[0]
+    if isinstance(tree, exp.Subquery) and not tree.args.get("alias"):
+        tree = tree.unnest()
+    writing = next((node for node in tree.walk() if isinstance(node, _WRITES)), None)
+    if writing is not None or not isinstance(tree, exp.Query):
+        found = (writing or tree).key.upper()
+        raise QueryError(
+            f"{source} is not a read-only query: it contains {found}.",
+            "Querywright only reads; give a SELECT statement.",
+        )
+    calls = side_effects(tree)
+    if calls:
+        raise QueryError(
+            f"{source} calls {', '.join(sorted(calls))}, which has side effects.",
+            "Remove the call; Querywright runs a query many times.",
+        )
+    return tree
+
+
+def normalize_parameters(text: str, dialect: str) -> str:
+    """``text`` with every parameter written by name: ``?``, ``?2``, ``$3``, ``:name``, ``@name`` become ``$p1``, ``$p2``, ``$p3``, ``$name``.
+
+    SQLite gets ``:`` instead of ``$``. A rewrite may move or repeat a parameter; only names survive that. Text without
+    parameters comes back unchanged.
+    """
+    mark = ":" if dialect == "sqlite" else "$"
+    try:
+        tokens = sqlglot.tokenize(text, read=dialect)
+    except TokenError:
+        return text  # parse_query reports it with its position
+    pieces: list[str] = []
+    end = unnamed = depth = 0
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        depth += (token.text in "[{") - (token.text in "]}") if len(token.text) == 1 else 0
+        if token.start < end:
+            continue
+        name, stop = "", token.end + 1
+        if token.token_type is TokenType.VAR and re.fullmatch(r"[$@:]\w+", token.text):
+            name = token.text[1:]
+        elif token.token_type in _PARAMETER_MARKS and not (token.text == ":" and depth):
+            if following is not None and following.start == stop and re.fullmatch(r"\w+", following.text):
+                name, stop = following.text, following.end + 1
+            elif token.text == "?":
+                unnamed += 1
+                name = str(unnamed)
+        if not name:
+            continue
+        pieces += [text[end : token.start], mark, f"p{name}" if name.isdigit() else name]
+        end = stop
+    return "".join([*pieces, text[end:]])
+
+
+def parameters(tree: exp.Expr) -> tuple[str, ...]:
+    """Names of the parameters of a parsed query, in order of first appearance."""
+    names = (node.name for node in tree.find_all(exp.Placeholder, exp.Parameter, bfs=False))
+    return tuple(dict.fromkeys(names))
+
+
+def _first_line(error: Exception) -> str:
+    details = getattr(error, "errors", None)
+    if details:
+        return str(details[0].get("description", "")).rstrip(".")
+    return str(error).splitlines()[0]
+
+
+def _where(error: Exception) -> str:
+    details = getattr(error, "errors", None)
+    if not details or details[0].get("line") is None:
+        return "Correct the statement."
+    place = details[0]
+    near = (str(place.get("start_context") or "")[-30:] + str(place.get("highlight") or "")).strip()
+    return f"Correct line {place['line']}, column {place['col']}, near: {near}"

@@ -1,0 +1,108 @@
+"""Resolves every name of a query against a schema and types every expression."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from functools import lru_cache
+
+from sqlglot import MappingSchema, exp
+from sqlglot.errors import OptimizeError, SchemaError
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify as sqlglot_qualify
+
+from querywright.errors import QueryError
+from querywright.sql.parse import parse_query
+from querywright.sql.schema import Schema, Table
+
+DEFAULT_NAMESPACES = frozenset({"main", "public"})
+
+
+def qualify_text(
+    text: str, schema: Schema, dialect: str, output_names: Sequence[str] = (), source: str = "the query"
+) -> exp.Query:
+    """Parse and qualify; see `parse_query` and `qualify`."""
+    return qualify(parse_query(text, dialect, source), schema, dialect, output_names, source)
+
+
+def qualify(
+    tree: exp.Query, schema: Schema, dialect: str, output_names: Sequence[str] = (), source: str = "the query"
+) -> exp.Query:
+    """A typed copy of ``tree`` in which every table has an alias, every column its table, and no star or USING is left.
+
+    ``output_names`` are the result's column names as the engine reports them: qualifying invents names for unnamed
+    expressions, and a rewrite must not change what the caller sees. Raises `QueryError` for unknown tables and columns.
+    """
+    _check_tables(tree, schema, source)
+    mapping = _mapping_schema(schema, dialect)
+    try:
+        qualified = sqlglot_qualify(tree.copy(), schema=mapping, dialect=dialect, quote_identifiers=False, identify=False)
+        assert isinstance(qualified, exp.Query)
+        _name_outputs(qualified, output_names)
+        return annotate_types(qualified, schema=mapping, dialect=dialect)
+    except (OptimizeError, SchemaError) as error:
+        message = str(error).splitlines()[0].rstrip(".")
+        raise QueryError(f"{source} does not fit the database: {message}.", _column_remedy(message, schema)) from error
+
+
+def table_of(node: exp.Table, schema: Schema) -> Table | None:
+    """The schema's table that ``node`` names, None for a CTE's name or an unknown table."""
+    if node.db and node.db.lower() not in DEFAULT_NAMESPACES:
+        return schema.table(f"{node.db}.{node.name}") or schema.table(node.name)
+    return schema.table(node.name)
+
+
+@lru_cache(maxsize=32)
+def _mapping_schema(schema: Schema, dialect: str) -> MappingSchema:
+    mapping = MappingSchema(dialect=dialect)
+    for table in sorted(schema.tables, key=lambda table: "." not in table.name):
+        columns = {column.name: column.type or "UNKNOWN" for column in table.columns}
+        mapping.add_table(exp.to_identifier(table.name.rpartition(".")[2], quoted=True).sql(dialect), columns)
+    return mapping
+
+
+def _name_outputs(query: exp.Query, names: Sequence[str]) -> None:
+    """Give the outputs of the outermost block the names that the engine gives them."""
+    first = query
+    while isinstance(first, (exp.SetOperation, exp.Subquery)):
+        first = first.this
+    projections = first.expressions
+    if len(names) != len(projections):
+        return
+    for index, (projection, name) in enumerate(zip(projections, names, strict=True)):
+        if projection.alias_or_name == name:
+            continue
+        bare = projection.this if isinstance(projection, exp.Alias) else projection
+        alias = exp.to_identifier(name, quoted=not exp.SAFE_IDENTIFIER_RE.match(name) or name != name.lower())
+        invented = projection.alias_or_name
+        projections[index] = exp.Alias(this=bare, alias=alias)
+        for ordered in query.find_all(exp.Ordered):
+            column = ordered.this
+            if isinstance(column, exp.Column) and not column.table and column.name == invented:
+                column.set("this", alias.copy())
+    first.set("expressions", projections)
+
+
+def _check_tables(tree: exp.Query, schema: Schema, source: str) -> None:
+    defined = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    for node in tree.find_all(exp.Table):
+        if not isinstance(node.this, exp.Identifier) or node.name.lower() in defined:
+            continue
+        if table_of(node, schema) is None:
+            names = [table.name for table in schema.tables]
+            raise QueryError(
+                f"{source} reads table {node.name}, which the database does not have.",
+                _suggestion(node.name, names) or f"Its tables: {', '.join(sorted(names)[:20]) or 'none'}.",
+            )
+
+
+def _column_remedy(message: str, schema: Schema) -> str:
+    quoted = message.split("'")
+    name = quoted[1] if len(quoted) > 2 else message.rpartition(" ")[2]
+    columns = sorted({column.name for table in schema.tables for column in table.columns})
+    return _suggestion(name.rpartition(".")[2], columns) or "Check the column's name and its table."
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), [entry.lower() for entry in known], n=2)
+    return f"Did you mean {' or '.join(close)}?" if close else ""

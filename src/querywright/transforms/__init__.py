@@ -1,0 +1,1 @@
+"""Named rewrites, one a file. A module here is a transform; its docstring is its documentation everywhere."""

@@ -1,0 +1,146 @@
+"""Finds where transforms apply and applies them, holding each to its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from sqlglot import exp
+
+from querywright.errors import ContractError, QueryError
+from querywright.registry import plugins
+from querywright.sql.facts import Facts
+from querywright.sql.fingerprint import normalized
+from querywright.sql.qualify import qualify_text
+from querywright.sql.schema import Schema
+from querywright.transforms.protocol import Blocked, Site, Transform
+from querywright.values import Step
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A site of a transform in one tree: ``index`` counts the transform's sites; ``path`` tells people where it is."""
+
+    transform: str
+    index: int
+    path: str
+    site: Site
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A place where a transform would apply if a precondition held."""
+
+    transform: str
+    path: str
+    precondition: str
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A qualified tree after one step."""
+
+    tree: exp.Query
+    step: Step
+
+
+def transforms(engine: str | None = None) -> dict[str, Transform]:
+    """All transforms by name, or those worth proposing on ``engine``."""
+    modules = cast("dict[str, Transform]", plugins("querywright.transforms"))
+    return {name: module for name, module in modules.items() if engine is None or engine in module.ENGINES}
+
+
+def survey(tree: exp.Query, schema: Schema, dialect: str, names: Sequence[str]) -> tuple[list[Finding], list[Obstacle]]:
+    """Every site and every obstacle of the named transforms in a qualified tree."""
+    facts = Facts(tree, schema, dialect)
+    findings: list[Finding] = []
+    obstacles: list[Obstacle] = []
+    known = transforms()
+    for name in names:
+        index = 0
+        for found in known[name].find(tree, facts):
+            if isinstance(found, Blocked):
+                obstacles.append(Obstacle(name, path_of(found.node), found.precondition))
+            else:
+                findings.append(Finding(name, index, path_of(found.node), found))
+                index += 1
+    return findings, obstacles
+
+
+def apply(tree: exp.Query, schema: Schema, dialect: str, name: str, index: int) -> Rewritten:
+    """Apply transform ``name`` at its site number ``index``; ``tree`` stays as it is.
+
+    Raises `ContractError` where the transform returns something that does not qualify, or changes the output columns.
+    """
+    facts = Facts(tree.copy(), schema, dialect)
+    module = transforms()[name]
+    sites = (found for found in module.find(facts.tree, facts) if isinstance(found, Site))
+    site = next((site for number, site in enumerate(sites) if number == index), None)
+    if site is None:
+        raise ContractError(f"transform {name} has no site {index}.", "Use an index that survey() returned.")
+    path = path_of(site.node)
+    premises = tuple(sorted(site.premises, key=lambda p: (p.table, p.kind, p.columns)))
+    changed = module.rewrite(site, facts)
+    text = changed.sql(dialect)
+    names = tree.named_selects
+    try:
+        qualified = qualify_text(text, schema, dialect, names, f"the output of transform {name}")
+    except QueryError as error:
+        raise ContractError(f"transform {name} produced SQL that does not bind: {error.message}\n{text}") from error
+    if qualified.named_selects != names:
+        raise ContractError(f"transform {name} changed the output columns {names} to {qualified.named_selects}.")
+    return Rewritten(qualified, Step(name, path, premises))
+
+
+def apply_everywhere(tree: exp.Query, schema: Schema, dialect: str, name: str, limit: int = 32) -> Rewritten | None:
+    """Apply a transform at its first site again and again until none is left; None where there is no site.
+
+    Raises `ContractError` where a transform keeps finding sites beyond ``limit`` or produces what it was given.
+    """
+    steps: list[Step] = []
+    current = tree
+    before = normalized(tree, dialect)
+    for _ in range(limit):
+        facts = Facts(current, schema, dialect)
+        if not any(isinstance(found, Site) for found in transforms()[name].find(current, facts)):
+            break
+        rewritten = apply(current, schema, dialect, name, 0)
+        after = normalized(rewritten.tree, dialect)
+        if after == before:
+            raise ContractError(f"transform {name} rewrote a query into itself.")
+        current, before = rewritten.tree, after
+        steps.append(rewritten.step)
+    else:
+        raise ContractError(f"transform {name} still finds sites after {limit} applications.")
+    if not steps:
+        return None
+    premises = tuple(dict.fromkeys(premise for step in steps for premise in step.premises))
+    return Rewritten(current, Step(name, ", ".join(dict.fromkeys(step.path for step in steps)), premises))
+
+
+def path_of(node: exp.Expr) -> str:
+    """Where a node stands, from the outermost query inwards, such as ``cte frequent > where > subquery``."""
+    return " > ".join(reversed(list(_places(node)))) or "query"
+
+
+def _places(node: exp.Expr) -> Iterator[str]:
+    labels: dict[type[exp.Expr], str] = {exp.Where: "where", exp.Having: "having", exp.Order: "order by", exp.Group: "group by"}
+    current: exp.Expr | None = node
+    while current is not None:
+        parent = current.parent
+        if isinstance(current, exp.CTE):
+            yield f"cte {current.alias}"
+        elif isinstance(current, exp.Subquery):
+            yield f"derived table {current.alias}" if current.alias else "subquery"
+        elif isinstance(current, exp.Exists):
+            yield "exists"
+        elif isinstance(current, exp.Join):
+            yield f"join {current.alias_or_name}"
+        elif type(current) in labels:
+            yield labels[type(current)]
+        elif isinstance(parent, exp.SetOperation):
+            yield f"{parent.key} branch {'1' if current.arg_key == 'this' else '2'}"
+        elif isinstance(parent, exp.Select) and current.arg_key == "expressions":
+            yield f"column {current.alias_or_name}"
+        current = parent

@@ -1,0 +1,1 @@
+"""Built-in databases with queries, generated once into the cache: one module a workload."""
