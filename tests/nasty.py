@@ -1,7 +1,7 @@
-"""Small databases that are hostile to a query: NULLs, duplicates, ties, empty tables, skew, and values at the edges of its predicates.
+"""Small databases hostile to a query: NULLs, duplicates, ties, empty tables, skew, values at the edges of its predicates.
 
-They obey the schema's keys, NOT NULLs and foreign keys and nothing else. This module shares no code with the product's own witness
-databases on purpose: it checks the transforms from outside.
+They obey the schema's keys, NOT NULLs and foreign keys and nothing else. This module shares no code with the product's own
+witness databases on purpose: it checks the transforms from outside.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PROFILES = (
 
 def databases(schema: Schema, query: exp.Expr, seed: int = 0) -> Iterator[Database]:
     """One database for each profile, always the same ones for the same arguments."""
-    used = {node.name.lower() for node in query.find_all(exp.Table)}
+    used = _with_referenced({node.name.lower() for node in query.find_all(exp.Table)}, schema)
     hints = _hints(query)
     for number, profile in enumerate(PROFILES):
         yield _Filler(schema, used, hints, profile, Random(1000 * seed + number)).fill()
@@ -83,7 +83,7 @@ class _Filler:
 
     def fill(self) -> Database:
         for table in _parents_first(self.schema):
-            empty = self.random.random() < self.profile.empty
+            empty = table.name.lower() not in self.used or self.random.random() < self.profile.empty
             self.database[table.name] = [] if empty else list(self._rows(table))
         return self.database
 
@@ -189,6 +189,12 @@ def _parents_first(schema: Schema) -> list[Table]:
     return list(done.values())
 
 
+def _with_referenced(names: set[str], schema: Schema) -> set[str]:
+    """The tables named and all that their foreign keys lead to."""
+    further = {key.references.lower() for name in names if (table := schema.table(name)) for key in table.foreign_keys}
+    return names if further <= names else _with_referenced(names | further, schema)
+
+
 def _hints(query: exp.Expr) -> dict[str, list[str]]:
     """Texts of the literals that the query compares with each column (by lower-case name), and under "" all of them."""
     hints: dict[str, list[str]] = {"": [node.name for node in query.find_all(exp.Literal)]}
@@ -210,7 +216,12 @@ def _kind(type_name: str) -> str:
     name = type_name.upper()
     if re.search(r"INT|SERIAL", name):
         return "integer"
-    for kind, pattern in (("decimal", "DEC|NUMERIC"), ("float", "DOUBLE|FLOAT|REAL"), ("boolean", "BOOL"), ("timestamp", "TIMESTAMP|DATETIME")):
+    for kind, pattern in (
+        ("decimal", "DEC|NUMERIC"),
+        ("float", "DOUBLE|FLOAT|REAL"),
+        ("boolean", "BOOL"),
+        ("timestamp", "TIMESTAMP|DATETIME"),
+    ):
         if re.search(pattern, name):
             return kind
     return "date" if name == "DATE" else "text"
@@ -218,21 +229,17 @@ def _kind(type_name: str) -> str:
 
 def _plain_values(type_name: str, count: int) -> list[Value]:
     """Values that do not come from the query; integers overlap between columns so that joins meet."""
-    kind = _kind(type_name)
-    if kind == "boolean":
-        return [True, False]
-    if kind == "integer":
-        return [*range(1, count), 0]
-    if kind == "decimal":
-        return [Decimal(number).scaleb(-2) for number in (100, 250, 0, -75, *range(300, 300 + 25 * count, 25))][:count]
-    if kind == "float":
-        return [0.5, 1.25, 0.0, -2.0, *(3.0 + 0.25 * number for number in range(count))][:count]
     days = [date(2020, 1, 1), date(2019, 12, 31), date(2020, 2, 29), *(date(2020, 3, 1) + timedelta(n) for n in range(count))]
-    if kind == "date":
-        return list(days[:count])
-    if kind == "timestamp":
-        return [datetime(day.year, day.month, day.day, 12 * (number % 2)) for number, day in enumerate(days[:count])]
-    return ["a", "b", "", "A", *(f"c{number}" for number in range(count))][:count]
+    plain: dict[str, list[Value]] = {
+        "boolean": [True, False],
+        "integer": [*range(1, count), 0],
+        "decimal": [Decimal(number).scaleb(-2) for number in (100, 250, 0, -75, *range(300, 300 + 25 * count, 25))],
+        "float": [0.5, 1.25, 0.0, -2.0, *(3.0 + 0.25 * number for number in range(count))],
+        "date": [*days],
+        "timestamp": [datetime(day.year, day.month, day.day, 12 * (number % 2)) for number, day in enumerate(days)],
+        "text": ["a", "b", "", "A", *(f"c{number}" for number in range(count))],
+    }
+    return plain[_kind(type_name)][:count]
 
 
 def _converted(text: str, type_name: str) -> list[Value]:

@@ -1,0 +1,1 @@
+"""What ``--db`` names: opened as a `Database`, sampled with joins kept, its keys checked on the data."""

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from querywright.databases.names import literal, quoted
 from querywright.engines.protocol import Location
 from querywright.errors import DatabaseError
 
@@ -30,11 +31,12 @@ def is_data_file(path: Path) -> bool:
 def locate_files(specification: str) -> Location:
     """An in-memory DuckDB with one view for each table among the files that ``specification`` names.
 
-    A file is a table named by its stem; a folder inside the given folder is one table made of all files below it.
+    A file is a table named by its stem, with underscores for dots; a folder inside the given folder is one table made of all
+    files below it.
     Raises `DatabaseError` for no files, unreadable files, mixed formats, and two tables of one name.
     """
     if glob.has_magic(specification) and not Path(specification).exists():
-        tables = _tables_of([Path(match) for match in sorted(glob.glob(specification, recursive=True))])
+        tables = _tables_of([Path(match) for match in sorted(_matches(specification))])
     elif Path(specification).is_dir():
         tables = _tables_of(sorted(_entries(Path(specification))))
     else:
@@ -47,6 +49,10 @@ def locate_files(specification: str) -> Location:
     views = tuple(_view(name, files) for name, files in sorted(tables.items()))
     readable = tuple(sorted({str(file) for files in tables.values() for file in files}))
     return Location(engine="duckdb", setup=views, readable=readable)
+
+
+def _matches(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
 
 
 def _entries(folder: Path) -> Iterator[Path]:
@@ -62,7 +68,8 @@ def _tables_of(entries: Sequence[Path]) -> Mapping[str, list[Path]]:
     for entry in entries:
         files = sorted(_files_below(entry)) if entry.is_dir() else [entry] if is_data_file(entry) else []
         if files:
-            name = entry.name if entry.is_dir() else entry.name.removesuffix(_suffix(entry) or "")
+            stem = entry.name if entry.is_dir() else entry.name.removesuffix(_suffix(entry) or "")
+            name = stem.replace(".", "_")
             sources[name.lower()].append(entry)
             tables[name] = [_checked(file) for file in files]
     for name, clashing in sources.items():
@@ -106,16 +113,6 @@ def _suffix(path: Path) -> str | None:
 def _view(name: str, files: Sequence[Path]) -> str:
     readers = {READERS[(_suffix(file) or "").lower()] for file in files}
     if len(readers) > 1:
-        raise DatabaseError(
-            f"The folder of table {name} mixes Parquet and CSV files.", "Keep one format in a folder."
-        )
-    paths = ", ".join(_literal(str(file)) for file in files)
-    return f"CREATE VIEW {_identifier(name)} AS SELECT * FROM {readers.pop()}([{paths}])"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+        raise DatabaseError(f"The folder of table {name} mixes Parquet and CSV files.", "Keep one format in a folder.")
+    paths = ", ".join(literal(str(file)) for file in files)
+    return f"CREATE VIEW {quoted(name)} AS SELECT * FROM {readers.pop()}([{paths}])"

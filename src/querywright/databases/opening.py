@@ -17,7 +17,13 @@ from querywright.workloads.driver import Instance, build_once
 from querywright.workloads.protocol import Progress
 
 _FILE_ENGINES = {"duckdb": "DuckDB", "sqlite": "SQLite"}
-_ENGINES_TO_COME = {"postgresql": "PostgreSQL", "postgres": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "spark": "Spark"}
+_ENGINES_TO_COME = {
+    "postgresql": "PostgreSQL",
+    "postgres": "PostgreSQL",
+    "mysql": "MySQL",
+    "mariadb": "MariaDB",
+    "spark": "Spark",
+}
 
 
 def silent(message: str, fraction: float | None) -> None:
@@ -33,10 +39,7 @@ def open_database(specification: str, progress: Progress = silent) -> Database:
     chosen = workload_instance(specification)
     if chosen is not None:
         return _open_workload(chosen, progress)
-    if "://" in specification:
-        location = _locate_url(specification)
-    else:
-        location = _locate_path(specification)
+    location = _locate_url(specification) if "://" in specification else _locate_path(specification)
     return _opened(Path(specification.rstrip("/")).name, specification, location)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from querywright.databases.database import Database
+from querywright.databases.names import listed, quoted, table_name
 from querywright.engines.protocol import Limits
 from querywright.engines.session import Session
 from querywright.errors import ContractError
-from querywright.sql.schema import Column, Key, Schema, Table
+from querywright.sql.schema import Column, Key, Table
 from querywright.values import Premise
 
 LARGEST_TABLE_TO_DISCOVER = 50_000_000
@@ -25,25 +26,20 @@ def premise_query(premise: Premise, dialect: str) -> str:
 
     Raises `ContractError` for a kind of premise that no query can check.
     """
-    table, columns = _quoted(premise.table), [_quoted(column) for column in premise.columns]
+    table, columns = table_name(premise.table, dialect), [quoted(column) for column in premise.columns]
     present = " AND ".join(f"{column} IS NOT NULL" for column in columns)
     if premise.kind == "unique":
-        listed = ", ".join(columns)
-        text = (
-            f"SELECT {listed}, COUNT(*) AS occurrences FROM {table} WHERE {present} "
-            f"GROUP BY {listed} HAVING COUNT(*) > 1"
-        )
+        key = listed(premise.columns)
+        text = f"SELECT {key}, COUNT(*) AS occurrences FROM {table} WHERE {present} GROUP BY {key} HAVING COUNT(*) > 1"
     elif premise.kind == "not_null":
         text = f"SELECT * FROM {table} WHERE {' OR '.join(f'{column} IS NULL' for column in columns)}"
     elif premise.kind == "foreign_key" and premise.references:
         referenced, keys = premise.references
-        matches = " AND ".join(
-            f"parent.{_quoted(key)} = child.{column}" for key, column in zip(keys, columns, strict=True)
-        )
+        matches = " AND ".join(f"parent.{quoted(key)} = child.{column}" for key, column in zip(keys, columns, strict=True))
         present = " AND ".join(f"child.{column} IS NOT NULL" for column in columns)
         text = (
             f"SELECT * FROM {table} AS child WHERE {present} "
-            f"AND NOT EXISTS (SELECT 1 FROM {_quoted(referenced)} AS parent WHERE {matches})"
+            f"AND NOT EXISTS (SELECT 1 FROM {table_name(referenced, dialect)} AS parent WHERE {matches})"
         )
     else:
         raise ContractError(f"A premise of kind {premise.kind} on {premise.table} cannot be checked by a query.")
@@ -68,37 +64,36 @@ def discover_keys(database: Database) -> Database:
     if all(table.keys for table in database.schema.tables):
         return database
     with Session(database.location, Limits()) as session:
-        checked = [_discovered(session, table) for table in database.schema.tables if not table.keys]
+        checked = [_discovered(session, database.location.engine, table) for table in database.schema.tables if not table.keys]
     return replace(database, schema=database.schema.with_keys(checked))
 
 
-def _discovered(session: Session, table: Table) -> Table:
+def _discovered(session: Session, engine: str, table: Table) -> Table:
     """Only what the data was found to satisfy: the table's checked keys and NOT NULL columns."""
     nothing = Table(table.name, ())
-    (rows,) = _counts(session, table.name, ["COUNT(*)"])
+    name = table_name(table.name, engine)
+    (rows,) = _counts(session, name, ["COUNT(*)"])
     # With fewer than two rows everything is unique, which says nothing.
     if not 2 <= rows <= LARGEST_TABLE_TO_DISCOVER:
         return nothing
     candidates = [column for column in table.columns if _may_be_key(table, column)]
     counts = _counts(
         session,
-        table.name,
-        [f"COUNT({_quoted(column.name)})" for column in table.columns]
-        + [f"COUNT(DISTINCT {_quoted(column.name)})" for column in candidates],
+        name,
+        [f"COUNT({quoted(column.name)})" for column in table.columns]
+        + [f"COUNT(DISTINCT {quoted(column.name)})" for column in candidates],
     )
     present = dict(zip((column.name for column in table.columns), counts, strict=False))
     distinct = dict(zip((column.name for column in candidates), counts[len(table.columns) :], strict=True))
     return Table(
         table.name,
-        columns=tuple(
-            Column(column.name, column.type, "checked") for column in table.columns if present[column.name] == rows
-        ),
+        columns=tuple(Column(column.name, column.type, "checked") for column in table.columns if present[column.name] == rows),
         keys=tuple(Key((name,), "checked") for name in distinct if distinct[name] == present[name] > 1),
     )
 
 
 def _counts(session: Session, table: str, counts: Sequence[str]) -> tuple[int, ...]:
-    (row,) = session.fetch(f"SELECT {', '.join(counts)} FROM {_quoted(table)}").rows
+    (row,) = session.fetch(f"SELECT {', '.join(counts)} FROM {table}").rows
     return tuple(int(str(value)) for value in row)
 
 
@@ -106,7 +101,3 @@ def _may_be_key(table: Table, column: Column) -> bool:
     named_like_key = column.name.lower() == "id" or column.name.lower().endswith(_KEY_ENDINGS)
     inexact = any(part in column.type.upper() for part in _NO_KEY_TYPES)
     return (named_like_key or column is table.columns[0]) and not inexact
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -1,8 +1,8 @@
 """Times an original and a candidate in turns, so that whatever slows the machine slows both.
 
-The session takes the machine-wide lock and reads the clock inside its worker process; this module decides what runs, in which
-order, how often, and when to give up. A *round* of a query is one execution for each of its sets of parameter values; its `Run` holds the
-sum of the times and the highest peak memory.
+The session takes the machine-wide lock and reads the clock inside its worker process; this module decides what
+runs, in which order, how often, and when to give up. A *round* of a query is one execution for each of its sets of
+parameter values; its `Run` holds the sum of the times and the highest peak memory.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ HOPELESS = 1.3
 """A candidate this many times slower than the original in its first two rounds is abandoned."""
 
 PATIENCE = 3.0
-"""A candidate is stopped after this many times the original's time …"""
+"""A candidate's warm-up is stopped after this many times the original's time …"""
 
 LEAST_PATIENCE_S = 0.25
-"""… but never before this, so that a first, cold execution cannot end a fast query."""
+"""… but never before this, so that a first, cold execution cannot end a fast query.
+
+Counted rounds have one limit for both sides: a tighter one for the candidate would cut its outliers alone."""
 
 Side = Literal["original", "candidate"]
 Watcher = Callable[[Side, Run], None]
@@ -123,15 +125,15 @@ class Clock:
     def screen(self, original: Query, candidate: Query, baseline: Baseline | None = None) -> Timing:
         """Five rounds a side after a warm-up of each, in the order O C C O O C C O O C.
 
-        With the original's ``baseline`` it is not warmed up again, nor run at all where it was stopped. A candidate that
-        the first two rounds show to be hopeless is abandoned; one that runs for `PATIENCE` times the original's time is stopped.
+        With the original's ``baseline`` it is not warmed up again, nor run at all where it was stopped. A candidate
+        that its first two rounds show to be hopeless is abandoned; its warm-up is stopped after `PATIENCE` times the
+        original's time.
         """
         race = self._race(original, candidate)
         reference_ns = baseline.milliseconds * 1e6 if baseline else race.warm_up("original", self.limit_s).wall_ns
         if race.stopped or (baseline and baseline.stopped):
             return self._against_limit(race, SCREENING_RUNS, "screen", SCREENING_ALPHA)
-        patience_s = self._patience_s(reference_ns)
-        warm = race.warm_up("candidate", patience_s)
+        warm = race.warm_up("candidate", self._patience_s(reference_ns))
         if race.stopped:
             reference = Run(int(reference_ns), 0, 0, 0)
             return self._timing(race, [reference], [warm], "screen", SCREENING_ALPHA)
@@ -141,28 +143,24 @@ class Clock:
         while len(after) < SCREENING_RUNS and not race.stopped and not abandoned:
             first: Side = "candidate" if len(after) % 2 else "original"
             for side in (first, _other(first)):
-                limit_s = self.limit_s if side == "original" else patience_s
-                (before if side == "original" else after).append(race.run(side, limit_s))
+                (before if side == "original" else after).append(race.run(side, self.limit_s))
             fastest = min(warm.wall_ns, after[0].wall_ns)
             abandoned = len(after) == 1 and fastest > HOPELESS * before[0].wall_ns
         return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned)
 
-    def confirm(
-        self, original: Query, candidate: Query, pairs: int = CONFIRMATION_PAIRS, seconds: float = 10.0
-    ) -> Timing:
+    def confirm(self, original: Query, candidate: Query, pairs: int = CONFIRMATION_PAIRS, seconds: float = 10.0) -> Timing:
         """Fresh rounds in threes, O C O': a pair of original and candidate and a pair of the original with itself.
 
-        The candidate's partner is the original before it and after it by turns, so that neither position is favored. At
-        least ``pairs`` threes are run, and up to `MOST_PAIRS` where ``seconds`` allow; the number is fixed before the first one,
-        since stopping at a good moment would void the bound. Stopping early is sound only where no recommendation can
-        come of it: as soon as too many pairs fall short of the least gain, the candidate is abandoned.
+        The candidate's partner is the original before it and after it by turns, so that neither position is favored.
+        At least ``pairs`` threes are run, and up to `MOST_PAIRS` where ``seconds`` allow; the number is fixed before
+        the first one, since stopping at a good moment would void the bound. Stopping early is sound only where no
+        recommendation can come of it: once too many pairs fall short of the least gain, the candidate is abandoned.
         """
         race = self._race(original, candidate)
         reference_ns = race.warm_up("original", self.limit_s).wall_ns
         if race.stopped:
             return self._against_limit(race, pairs, "confirm", CONFIRMATION_ALPHA)
-        patience_s = self._patience_s(reference_ns)
-        warm = race.warm_up("candidate", patience_s)
+        warm = race.warm_up("candidate", self._patience_s(reference_ns))
         if race.stopped:
             reference = Run(reference_ns, 0, 0, 0)
             return self._timing(race, [reference], [warm], "confirm", CONFIRMATION_ALPHA, floor=inf)
@@ -174,7 +172,7 @@ class Clock:
         short, allowed, abandoned = 0, bound_rank(planned, CONFIRMATION_ALPHA), False
         while len(after) < planned and not race.stopped and not abandoned:
             first = race.run("original", self.limit_s)
-            after.append(race.run("candidate", patience_s))
+            after.append(race.run("candidate", self.limit_s))
             second = race.run("original", self.limit_s)
             partner, spare = (second, first) if len(before) % 2 else (first, second)
             before.append(partner)
@@ -182,9 +180,7 @@ class Clock:
             short += partner.wall_ns <= threshold(1.0) * after[-1].wall_ns
             abandoned = short >= allowed and len(after) < planned
         floor = noise_floor(itself)
-        return self._timing(
-            race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned
-        )
+        return self._timing(race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned)
 
     def _race(self, original: Query, candidate: Query) -> _Race:
         bindings = candidate.bindings or original.bindings
@@ -220,9 +216,7 @@ class Clock:
         floor: float = 1.0,
         abandoned: bool = False,
     ) -> Timing:
-        ratio, low, high = ratio_bounds(
-            [run.wall_ns for run in before], [run.wall_ns for run in after], alpha
-        )
+        ratio, low, high = ratio_bounds([run.wall_ns for run in before], [run.wall_ns for run in after], alpha)
         if "candidate" in race.stopped:
             low = 0.0
         if "original" in race.stopped:

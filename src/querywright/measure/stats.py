@@ -30,8 +30,8 @@ def trimmed_mean(values: Sequence[float]) -> float:
 def bound_rank(pairs: int, alpha: float) -> int:
     """Largest k for which the k-th smallest of ``pairs`` values bounds their median from below at error ``alpha``.
 
-    The k-th smallest value exceeds the median only if fewer than k values fall on or below it, which has the probability
-    P(X < k) for X ~ Binomial(pairs, 1/2). 0 where even the smallest value errs more often than ``alpha``.
+    The k-th smallest value exceeds the median only if fewer than k values fall on or below it, which has at most the
+    probability P(X < k) for X ~ Binomial(pairs, 1/2). 0 where even the smallest value errs more often than ``alpha``.
 
     >>> bound_rank(15, 0.001), bound_rank(30, 0.001), bound_rank(5, 0.05), bound_rank(5, 0.001)
     (2, 7, 1, 0)
@@ -43,17 +43,16 @@ def bound_rank(pairs: int, alpha: float) -> int:
     return rank
 
 
-def ratio_bounds(
-    original: Sequence[float], candidate: Sequence[float], alpha: float
-) -> tuple[float, float, float]:
+def ratio_bounds(original: Sequence[float], candidate: Sequence[float], alpha: float) -> tuple[float, float, float]:
     """Ratio original/candidate of pairs of neighboring runs, with a lower and an upper bound, each at error ``alpha``.
 
     The ratio is that of the trimmed means. The bounds are the exact order-statistic bounds of the median of the pairs'
-    ratios that invert the sign test (W. J. Conover, Practical Nonparametric Statistics, 3rd ed., sections 3.2 and 3.4): with 15
-    pairs the second smallest ratio is a lower bound at error 16/2**15 = 0.0005. They assume only that pairs are independent,
-    not a shape, a variance or even one distribution for all pairs: where both queries are equally fast and the order
-    within the pairs alternates, each pair favors either side with probability 1/2, whatever outliers the machine adds. Too few pairs
-    for ``alpha`` bound nothing: 0 and infinity. The bounds are widened to contain the ratio where they do not.
+    ratios that invert the sign test (W. J. Conover, Practical Nonparametric Statistics, 3rd ed., sections 3.2 and
+    3.4): with 15 pairs the second smallest ratio is a lower bound at error 16/2**15 = 0.0005. They assume only that
+    pairs are independent, not a shape, a variance or even one distribution for all pairs: where both queries are
+    equally fast and the order within the pairs alternates, each pair favors either side with probability 1/2,
+    whatever outliers the machine adds. Too few pairs for ``alpha`` bound nothing: 0 and infinity. The bounds are
+    widened to contain the ratio where they do not.
 
     Raises ValueError where the sides differ in length, are empty, or hold a time that is not positive.
     """
@@ -72,10 +71,10 @@ def ratio_bounds(
 def noise_floor(pairs: Sequence[tuple[float, float]], alpha: float = 0.05) -> float:
     """Ratio that the original may reach against itself by position, drift and chance; never under 1.0.
 
-    ``pairs`` are times of the original against itself, interleaved like original and candidate. The floor is the farther of the two
-    bounds of their median ratio, in either direction, since which run of such a pair comes first is arbitrary. Unlike the bounds of
-    `ratio_bounds` it is not widened to the ratio of the means, so that one outlier does not set it. Infinity where there
-    are too few pairs to tell.
+    ``pairs`` are times of the original against itself, interleaved like original and candidate. The floor is the
+    farther of the two bounds of their median ratio, in either direction, since which run of such a pair comes first
+    is arbitrary. Unlike the bounds of `ratio_bounds` it is not widened to the ratio of the means, so that one outlier
+    does not set it. Infinity where there are too few pairs to tell.
     """
     ratios = sorted(first / second for first, second in pairs)
     rank = bound_rank(len(ratios), alpha)

@@ -1,0 +1,1 @@
+"""Run directories, written as things complete, and the catalogue over them. The directories are the only state."""

@@ -8,7 +8,7 @@ tree serves to compare items, to find those that differ only inside a nested que
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -69,7 +69,6 @@ class Block:
     opaque: bool = False
     span: Span | None = None
     located: bool = False
-    end: int = field(default=0)
 
     def clause(self, name: str) -> Clause | None:
         """The clause of that name."""
@@ -100,13 +99,21 @@ class Decomposer:
 
     def _item(self, node: exp.Expr, separator: str = "", operator: str = "") -> Item:
         if isinstance(node, _QUERY):
-            children = [self._block(node)]
-            node = _slot(0)
-        else:
-            nested = [found for found in node.walk(bfs=False, prune=_is_query) if _is_query(found)]
-            for number, query in enumerate(nested):
-                query.replace(_slot(number))
-            children = [self._block(query) for query in nested]
+            return self._measured(_slot(0), [self._block(node)], separator, operator)
+        return self._masked(node, separator, operator)
+
+    def _masked(self, node: exp.Expr, separator: str, operator: str) -> Item:
+        """An item whose nested queries, up to but not including ``node`` itself, are replaced by slots."""
+        nested = [
+            found
+            for found in node.walk(bfs=False, prune=lambda below: below is not node and _is_query(below))
+            if found is not node and _is_query(found)
+        ]
+        for number, query in enumerate(nested):
+            query.replace(_slot(number))
+        return self._measured(node, [self._block(query) for query in nested], separator, operator)
+
+    def _measured(self, node: exp.Expr, children: list[Block], separator: str, operator: str) -> Item:
         skeleton = self._sql(node)
         key = "\n".join((operator, skeleton, *(f"[{child.key}]" for child in children)))
         return Item(node, children, separator, operator, skeleton, key)
@@ -119,18 +126,8 @@ class Decomposer:
 
     def _opaque(self, query: exp.Expr) -> Clause:
         """A query of a form that is not taken apart: one item, only its subqueries below it are blocks."""
-        wrapper = exp.Paren(this=query)
-        nested: list[exp.Expr] = []
-        for found in query.walk(bfs=False, prune=lambda node: node is not query and _is_query(node)):
-            if found is not query and _is_query(found):
-                nested.append(found)
-        for number, inner in enumerate(nested):
-            inner.replace(_slot(number))
-        children = [self._block(inner) for inner in nested]
-        node = wrapper.this.pop()
-        skeleton = self._sql(node)
-        key = "\n".join((skeleton, *(f"[{child.key}]" for child in children)))
-        return Clause("query", "", [Item(node, children, "", "", skeleton, key)], key)
+        item = self._masked(query, "", "")
+        return Clause("query", "", [item], item.key)
 
     def _clauses(self, query: exp.Expr) -> Iterator[Clause]:
         args = query.args

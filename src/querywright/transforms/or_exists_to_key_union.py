@@ -131,6 +131,9 @@ def _membership(option: exp.Expr, body: exp.Select, select: exp.Select, facts: F
         return "IN must test a column of the query"
     if facts.correlated_columns(body) or any(body.args.get(clause) for clause in ("limit", "offset", "fetch")):
         return "the IN subquery depends on the outer row or on a LIMIT"
+    distinct = body.args.get("distinct")
+    if distinct is not None and distinct.args.get("on") is not None:
+        return "DISTINCT ON decides which keys the IN subquery keeps"
     return Branch(key, body, body.expressions[0].unalias(), None)
 
 

@@ -1,0 +1,22 @@
+"""The command line: ``querywright``, or ``qw`` for short."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Entry point; errors become one message and an exit code, never a traceback."""
+    from querywright.errors import InputError, QuerywrightError
+    from querywright.serve.cli.commands import application
+
+    try:
+        application()
+    except KeyboardInterrupt:
+        print("Interrupted. Completed work is saved; continue with --resume.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except QuerywrightError as error:
+        print(f"qw: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)

@@ -1,0 +1,97 @@
+"""Reads SQLite's catalog into a `querywright.sql.schema.Schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from querywright.sql.schema import Column, ForeignKey, Index, Key, Schema, Table
+
+Rows = Callable[..., list[tuple[Any, ...]]]
+_EXPRESSION = -2
+
+
+def read_schema(rows: Rows) -> Schema:
+    """Tables and views of the main database; ``rows`` runs a query with values for its ``?``.
+
+    SQLite enforces PRIMARY KEY, UNIQUE and NOT NULL. Foreign keys are only declared: they are enforced for a writer that turned
+    ``PRAGMA foreign_keys`` on, which the file does not tell. CHECKs are not in the catalog.
+    """
+    names = rows(
+        "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+        "AND type IN ('table', 'view', 'virtual') ORDER BY name"
+    )
+    analyzed = bool(rows("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"))
+    counts = dict(rows("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl")) if analyzed else {}
+    return Schema(
+        tuple(
+            _table(rows, name, bool(without_rowid), _row_count(rows, name, kind, bool(without_rowid), counts))
+            for name, kind, without_rowid in names
+        )
+    )
+
+
+def _table(rows: Rows, name: str, without_rowid: bool, count: int | None) -> Table:
+    described = rows('SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1', name)
+    indexes = rows('SELECT name, "unique", origin, partial FROM pragma_index_list(?) ORDER BY name', name)
+    primary = tuple(row[0] for row in sorted((row for row in described if row[3]), key=lambda row: row[3]))
+    # Only the alias of the rowid is a primary key without an index, and only it and keys of
+    # tables WITHOUT ROWID refuse NULLs.
+    rowid_alias = bool(primary) and not any(origin == "pk" for _, _, origin, _ in indexes)
+    never_null = {row[0] for row in described if row[2]}
+    if rowid_alias or without_rowid:
+        never_null.update(primary)
+    keys = [Key(primary, "enforced")] if rowid_alias else []
+    collated = "collate" in str(rows("SELECT lower(sql) FROM sqlite_master WHERE name = ?", name))
+    listed = []
+    for index, unique, origin, partial in indexes:
+        parts = rows("SELECT cid, name, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno", index)
+        columns = tuple(str(column) for cid, column, _ in parts if cid != _EXPRESSION)
+        listed.append(Index(index, columns, bool(unique)))
+        whole = not partial and len(columns) == len(parts)
+        # An index of its own collation may be finer than what `=` means for its columns.
+        as_compared = origin != "c" or not collated or all(coll != "BINARY" for _, _, coll in parts)
+        if unique and whole and as_compared and columns not in [key.columns for key in keys]:
+            keys.append(Key(columns, "enforced"))
+    return Table(
+        name=name,
+        columns=tuple(
+            Column(column, kind, "enforced" if column in never_null else None)
+            for column, kind, _, _ in described
+        ),
+        keys=tuple(keys),
+        foreign_keys=_foreign_keys(rows, name),
+        rows=count,
+        indexes=tuple(listed),
+    )
+
+
+def _foreign_keys(rows: Rows, name: str) -> tuple[ForeignKey, ...]:
+    grouped: dict[int, list[Sequence[Any]]] = {}
+    for row in rows(
+        'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq', name
+    ):
+        grouped.setdefault(row[0], []).append(row)
+    found = []
+    for pairs in grouped.values():
+        parent = str(pairs[0][1])
+        referenced = tuple(row[3] for row in pairs)
+        if None in referenced:  # refers to the primary key without naming it
+            key = rows("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", parent)
+            referenced = tuple(row[0] for row in key)
+        if len(referenced) == len(pairs):
+            found.append(ForeignKey(tuple(row[2] for row in pairs), parent, referenced, "declared"))
+    return tuple(found)
+
+
+def _row_count(
+    rows: Rows, name: str, kind: str, without_rowid: bool, counts: dict[str, int | None]
+) -> int | None:
+    """From ANALYZE; else the largest rowid, which is the row count unless rows were deleted."""
+    if (counted := counts.get(name)) is not None:
+        return counted
+    if kind != "table" or without_rowid:
+        return None
+    quoted = '"' + name.replace('"', '""') + '"'
+    largest = rows(f"SELECT max(_rowid_) FROM {quoted}")[0][0]
+    return max(0, int(largest)) if largest is not None else 0

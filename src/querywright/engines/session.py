@@ -1,0 +1,199 @@
+"""A session: one engine connection inside one worker process, with limits.
+
+Everything that opens a database goes through here. A statement that passes its limit is interrupted, and its process killed a second
+later; the next call then starts a fresh one, in which stored tables are gone.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar, cast
+
+from querywright.engines.protocol import (
+    Capabilities,
+    Connection,
+    Engine,
+    Limits,
+    Location,
+    PlanNode,
+    ResultSet,
+    Value,
+)
+from querywright.errors import DatabaseError
+from querywright.registry import plugins
+from querywright.sql.schema import Schema
+from querywright.values import Bindings, Run
+from querywright.workers import Worker, timing_lock
+
+Result = TypeVar("Result")
+
+
+def engine_of(location: Location) -> Engine:
+    """The engine plug-in that a location names; raises `DatabaseError` where there is none."""
+    engines = plugins("querywright.engines")
+    if location.engine not in engines:
+        raise DatabaseError(
+            f"There is no database engine named {location.engine!r}.", f"Known engines: {', '.join(engines)}."
+        )
+    return cast(Engine, engines[location.engine])
+
+
+class Session:
+    """A connection to ``location`` in a worker process; a context manager.
+
+    Each method mirrors `querywright.engines.protocol.Connection`. ``limit_s`` is in seconds; None waits forever. Raises what the
+    connection raises, `StatementTimeout` at the limit and `WorkerLost` where the process had to be killed.
+    """
+
+    def __init__(self, location: Location, limits: Limits | None = None) -> None:
+        self.location = location
+        limits = limits or Limits()
+        self._folder = Path(tempfile.mkdtemp(prefix="querywright-", dir=limits.spill_folder))
+        limits = replace(limits, spill_folder=str(self._folder))
+        self._worker = Worker(partial(_connected, location, limits))
+
+    def __enter__(self) -> Session:
+        try:
+            self._worker.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do."""
+        return engine_of(self.location).CAPABILITIES
+
+    def call(
+        self, function: Callable[..., Result], *arguments: object, limit_s: float | None = None
+    ) -> Result:
+        """Return ``function(connection, *arguments)`` as run inside the worker; all of it must be picklable."""
+        return self._worker.call(function, *arguments, limit_s=limit_s)
+
+    def schema(self, *, limit_s: float | None = None) -> Schema:
+        """Tables and views."""
+        return self.call(_schema, limit_s=limit_s)
+
+    def describe(
+        self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None
+    ) -> tuple[tuple[str, str], ...]:
+        """(name, type) of each output column."""
+        return self.call(_describe, sql, parameters, limit_s=limit_s)
+
+    def fetch(
+        self,
+        sql: str,
+        parameters: Bindings = (),
+        max_rows: int | None = None,
+        *,
+        limit_s: float | None = None,
+    ) -> ResultSet:
+        """The rows of a query."""
+        return self.call(_fetch, sql, parameters, max_rows, limit_s=limit_s)
+
+    def materialize(self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> int:
+        """Run a query, discard its rows, return their count."""
+        return self.call(_materialize, sql, parameters, limit_s=limit_s)
+
+    def store(
+        self, table: str, sql: str, parameters: Bindings = (), *, limit_s: float | None = None
+    ) -> int:
+        """Put a query's rows into a temporary table; return their count."""
+        return self.call(_store, table, sql, parameters, limit_s=limit_s)
+
+    def drop(self, table: str, *, limit_s: float | None = None) -> None:
+        """Remove a temporary table, if it is there."""
+        self.call(_drop, table, limit_s=limit_s)
+
+    def explain(
+        self, sql: str, parameters: Bindings = (), analyze: bool = False, *, limit_s: float | None = None
+    ) -> PlanNode:
+        """The execution plan."""
+        return self.call(_explain, sql, parameters, analyze, limit_s=limit_s)
+
+    def execute(self, statement: str, *, limit_s: float | None = None) -> None:
+        """Run a statement for its effect."""
+        self.call(_execute, statement, limit_s=limit_s)
+
+    def insert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Value]],
+        *,
+        limit_s: float | None = None,
+    ) -> None:
+        """Append rows to a table of a writable location."""
+        self.call(_insert, table, tuple(columns), list(rows), limit_s=limit_s)
+
+    def measure(
+        self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None, position: int = 0
+    ) -> Run:
+        """One timed `materialize`, under the machine's timing lock; waiting for the lock does not count."""
+        with timing_lock():
+            return self.call(timed_run, sql, parameters, position, limit_s=limit_s)
+
+    def close(self) -> None:
+        """End the worker process and remove its spill folder."""
+        self._worker.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def timed_run(connection: Connection, sql: str, parameters: Bindings = (), position: int = 0) -> Run:
+    """Time `materialize` from inside the worker; the caller holds `querywright.workers.timing_lock`.
+
+    ``cpu_ns`` covers all threads of the process. ``peak_bytes`` is the highest resident size of the process during the run: data cached
+    and memory kept by the allocator from earlier runs are part of it, so compare the least of one side with the largest of the other.
+    """
+    _reset_peak()
+    cpu, wall = time.process_time_ns(), time.perf_counter_ns()
+    connection.materialize(sql, parameters)
+    wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu
+    return Run(wall_ns=wall, cpu_ns=cpu, peak_bytes=_peak_bytes(), position=position)
+
+
+def _reset_peak() -> None:
+    """Let the kernel count the peak anew; where it cannot (not Linux, or forbidden), peaks are those since the start."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except (FileNotFoundError, PermissionError):
+        return
+
+
+def _peak_bytes() -> int:
+    try:
+        status = Path("/proc/self/status").read_text()
+    except FileNotFoundError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
+class _Opened:
+    """The worker's state: the connection, and its spill folder in case the parent cannot remove it any more."""
+
+    def __init__(self, connection: Connection, folder: str) -> None:
+        self.connection = connection
+        self._folder = folder
+
+    def interrupt(self) -> None:
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        self.connection.close()
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,233 @@
+"""SQLite, through Python's own driver.
+
+The user's database is opened read-only (see `querywright.engines._sqlite_open`). Nothing can be attached, and while a query is prepared an
+authorizer allows only reading and calling functions. Temporary tables and sorts live in the spill folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from querywright.engines._files import MEMORY, SpillFolder, existing_file
+from querywright.engines._literals import missing_value
+from querywright.engines._sqlite_catalog import read_schema
+from querywright.engines._sqlite_open import Watched, read_only_uri
+from querywright.engines._sqlite_plan import read_plan
+from querywright.engines.protocol import Capabilities, Limits, Location, PlanNode, ResultSet, Value
+from querywright.errors import DatabaseError, StatementError, StatementOutOfMemory, StatementTimeout
+from querywright.sql.schema import Schema, Table
+from querywright.values import Bindings
+
+CAPABILITIES = Capabilities(
+    dialect="sqlite",
+    version=sqlite3.sqlite_version,
+    enforces_keys=True,
+    interrupts=True,
+    memory_limit=True,
+    actual_rows=False,
+    exact_decimals=False,
+    typed_columns=False,
+    default_null_order="nulls_are_small",
+    gaps={
+        "actual rows": "EXPLAIN QUERY PLAN knows neither rows nor times, and there is no EXPLAIN ANALYZE",
+        "column types": "the type of a result's column is not known before its rows are; `describe` says ''",
+        "decimals": "there is no exact decimal type: DECIMAL columns hold integers and floating-point numbers",
+        "dates": "there is no date type: dates are text",
+        "foreign keys": "they are declared, and enforced only for writers that turn them on",
+        "checks": "CHECK constraints are not in the catalog",
+        "threads": "a statement runs in one thread",
+    },
+)
+
+_BUSY_S = 2.0
+_READING = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+}
+_RESULT = "querywright_result"
+
+
+class SQLiteConnection:
+    """An open SQLite database; see `querywright.engines.protocol.Connection`."""
+
+    def __init__(self, location: Location, limits: Limits) -> None:
+        self._writable = location.writable
+        self._reading_only = False
+        self._watched: Watched | None = None
+        self._spill = SpillFolder(limits)
+        try:
+            # SQLite asks the environment where temporary files go; they are unlinked as soon as they are open.
+            os.environ["SQLITE_TMPDIR"] = str(self._spill.path)
+            self._connection = self._open(location, limits)
+        except BaseException:
+            self._spill.close()
+            raise
+
+    def schema(self) -> Schema:
+        """Tables and views with what SQLite enforces or declares."""
+        with self._guarded():
+            return read_schema(lambda sql, *values: self._connection.execute(sql, values).fetchall())
+
+    def describe(self, sql: str, parameters: Bindings = ()) -> tuple[tuple[str, str], ...]:
+        """(name, "") of each output column; repeated names get SQLite's suffixes ``:1``, ``:2``, …."""
+        with self._guarded(reading_only=True):
+            cursor = self._run(f"SELECT * FROM ({_bare(sql)}\n) LIMIT 0", parameters)
+            return tuple((column[0], "") for column in cursor.description)
+
+    def fetch(self, sql: str, parameters: Bindings = (), max_rows: int | None = None) -> ResultSet:
+        """The rows of a query, at most ``max_rows``."""
+        with self._guarded(reading_only=True):
+            cursor = self._run(sql, parameters)
+            if cursor.description is None:
+                raise StatementError("Expected one query, found none.")
+            rows = cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows + 1)
+            columns = tuple(column[0] for column in cursor.description)
+            cursor.close()
+        complete = max_rows is None or len(rows) <= max_rows
+        return ResultSet(
+            columns, ("",) * len(columns), tuple(rows if complete else rows[:max_rows]), complete
+        )
+
+    def materialize(self, sql: str, parameters: Bindings = ()) -> int:
+        """Run a query into a temporary table and drop it; return the row count.
+
+        This takes a third of the time that handing the rows to Python and dropping them there takes, and no column is left out.
+        """
+        self._check_is_query(sql, parameters)
+        with self._guarded():
+            self._run(f"CREATE TEMP TABLE {_RESULT} AS {_bare(sql)}", parameters)
+            count = self._connection.execute(f"SELECT max(rowid) FROM temp.{_RESULT}").fetchone()[0]
+        self.drop(_RESULT)
+        return int(count or 0)
+
+    def store(self, table: str, sql: str, parameters: Bindings = ()) -> int:
+        """Put a query's rows into a temporary table; return the row count.
+
+        Its columns have no type: SQLite would otherwise convert values on the way in.
+        """
+        names = [name for name, _ in self.describe(sql, parameters)]
+        self.drop(table)
+        with self._guarded():
+            self._run(f"CREATE TEMP TABLE {_quoted(table)} ({', '.join(map(_quoted, names))})")
+            return self._run(f"INSERT INTO temp.{_quoted(table)} {_bare(sql)}", parameters).rowcount
+
+    def drop(self, table: str) -> None:
+        """Remove a temporary table, if it is there."""
+        with self._guarded():
+            self._run(f"DROP TABLE IF EXISTS temp.{_quoted(table)}")
+
+    def explain(self, sql: str, parameters: Bindings = (), analyze: bool = False) -> PlanNode:
+        """The execution plan; ``analyze`` adds nothing (a declared gap) and does not run the query."""
+        self._check_is_query(sql, parameters)
+        with self._guarded():
+            return read_plan(self._run(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall())
+
+    def execute(self, statement: str) -> None:
+        """Run a statement; on read-only locations only one that touches the session's own temporary objects."""
+        with self._guarded():
+            self._run(statement).fetchall()
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+        """Append rows in one transaction; dates and decimals become text and floating-point numbers."""
+        names, marks = ", ".join(map(_quoted, columns)), ", ".join("?" * len(columns))
+        values = ([_storable(value) for value in row] for row in rows)
+        with self._guarded():
+            self._connection.execute("BEGIN")
+            try:
+                self._connection.executemany(f"INSERT INTO {_quoted(table)} ({names}) VALUES ({marks})", values)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def interrupt(self) -> None:
+        """Stop the running statement."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Close the database and remove the private spill folder."""
+        self._connection.close()
+        self._spill.close()
+
+    def _open(self, location: Location, limits: Limits) -> sqlite3.Connection:
+        if location.address == MEMORY or location.writable:
+            address = location.address
+        else:
+            path = existing_file(location.address, "SQLite", b"SQLite format 3\x00")
+            address, self._watched = read_only_uri(path, self._spill.path)
+        try:
+            connection = sqlite3.connect(
+                address,
+                uri=address.startswith("file:"),
+                timeout=_BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection.execute("PRAGMA trusted_schema = OFF")
+            if limits.memory_bytes is not None:
+                connection.execute(f"PRAGMA hard_heap_limit = {limits.memory_bytes}")
+            if location.writable:  # scratch databases are rebuilt after a crash, never repaired
+                connection.execute("PRAGMA journal_mode = MEMORY")
+                connection.execute("PRAGMA synchronous = OFF")
+            for statement in location.setup:
+                connection.execute(statement)
+        except sqlite3.Error as error:
+            raise _unopened(location.address, str(error)) from error
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.set_authorizer(self._authorize)
+        return connection
+
+    def _authorize(self, action: int, *_: str | None) -> int:
+        return sqlite3.SQLITE_DENY if self._reading_only and action not in _READING else sqlite3.SQLITE_OK
+
+    def _check_is_query(self, sql: str, parameters: Bindings) -> None:
+        """Prepare the statement as a query, which is refused if it is anything else."""
+        with self._guarded(reading_only=True):
+            if not _bare(sql):
+                raise StatementError("Expected one query, found none.")
+            self._run(f"EXPLAIN {sql}", parameters).fetchone()
+
+    @contextmanager
+    def _guarded(self, reading_only: bool = False) -> Iterator[None]:
+        """Translate errors; with ``reading_only`` only queries are allowed."""
+        self._reading_only = reading_only
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+        except MemoryError as error:
+            raise StatementOutOfMemory("The statement passed its memory limit.") from error
+        finally:
+            self._reading_only = False
+        if self._watched is not None:
+            self._watched.check()
+
+    def _run(self, sql: str, parameters: Bindings = ()) -> sqlite3.Cursor:
+        if not parameters:
+            return self._connection.execute(sql)
+        try:
+            return self._connection.execute(sql, dict(parameters))
+        except sqlite3.ProgrammingError as error:
+            if "has no name" not in str(error):
+                raise
+        # `?` has no name: values go by position.
+        return self._connection.execute(sql, tuple(value for _, value in parameters))
+
+
+def connect(location: Location, limits: Limits) -> SQLiteConnection:
+    """Open the database; raises `DatabaseError` where it is missing, unreadable, locked or not a database."""
+    return SQLiteConnection(location, limits)
+
+
+def create_table(table: object) -> str:
+    """CREATE TABLE with types, NOT NULLs and keys (as UNIQUE); without foreign keys and checks, so that any order works."""
+    assert isinstance(table, Table)
+    lines = [f"{_quoted(c.name)} {c.type}{' NOT NULL' if c.not_null else ''}" for c in table.columns]
+    lines += [f"UNIQUE ({', '.join(map(_quoted, key.columns))})" for key in table.keys]
+    return f"CREATE TABLE {_quoted(table.name)} ({', '.join(lines)})"

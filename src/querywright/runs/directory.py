@@ -1,0 +1,184 @@
+"""A run directory: written as things complete, readable at any moment, resumable after any interruption.
+
+q1_20260205_103000_iterative/
+├── input/         original.sql, query_dag.json, metadata.json
+├── iterations/    iteration_N/: input.sql, examples.json, ml_hints.json, history.txt, attempts.jsonl, optimized.sql,
+│                  verdict.json, benchmark_runs.json, benchmark_summary.json; prompt.txt, llm_response.json with a model
+├── progression/   speedup_graph.json, transform_stack.json, convergence_analysis.txt
+├── winner/        optimized.sql, transform_stack.txt, comparison.txt
+├── outcome.json   the whole outcome
+└── summary.json   written last: the run is complete
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from querywright.errors import RunError
+from querywright.runs.files import read_json, read_text, sync_folder, write_json, write_text
+from querywright.runs.iteration import Iteration, IterationDirectory
+from querywright.runs.layout import LAYOUTS, Mode, layout
+from querywright.runs.progression import comparison, convergence, speedups, summary, transform_stack
+from querywright.runs.serialize import from_json, to_json
+from querywright.values import Outcome, Query
+
+FORMAT = "querywright-run/1"
+METADATA = Path("input", "metadata.json")
+SUMMARY, OUTCOME = "summary.json", "outcome.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """The run stored at ``path``. ``started`` is when it was created, with the local offset from UTC."""
+
+    path: Path
+    query: Query
+    mode: Mode
+    started: datetime
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def create(
+        cls,
+        root: Path,
+        query: Query,
+        mode: Mode,
+        configuration: Mapping[str, Any],
+        *,
+        query_dag: Mapping[str, Any] | None = None,
+        complexity: Mapping[str, Any] | None = None,
+    ) -> RunDirectory:
+        """Make a run directory under ``root``, complete with its input or not at all.
+
+        ``configuration``, ``query_dag`` and ``complexity`` hold what JSON can. Raises `RunError` where ``root`` cannot be written.
+        """
+        layout(mode)
+        started = datetime.now().astimezone()
+        draft = root / f".{uuid.uuid4().hex}"
+        try:
+            (draft / "input").mkdir(parents=True)
+            write_text(draft / "input" / "original.sql", query.sql)
+            write_json(draft / "input" / "query_dag.json", query_dag or {})
+            metadata = {
+                "format": FORMAT,
+                "query_id": query.name or query.fingerprint,
+                "mode": mode,
+                "started": started.isoformat(),
+                "complexity": complexity or {},
+                "configuration": configuration,
+                "query": json.loads(to_json(query)),
+            }
+            write_json(draft / METADATA, metadata)
+            path = _publish(draft, f"{_label(query)}_{started:%Y%m%d_%H%M%S}_{mode}")
+        except OSError as error:
+            raise RunError(
+                f"A run directory cannot be made in {root}: {error.strerror}",
+                "Choose another folder, for example: export QUERYWRIGHT_RUNS=~/querywright-runs",
+            ) from error
+        return cls(path, query, mode, started, dict(configuration))
+
+    @classmethod
+    def open(cls, path: Path, query: Query | None = None) -> RunDirectory:
+        """The run stored at ``path``, to be read or resumed.
+
+        Raises `RunError` where it is missing or damaged, or where it is not a run of ``query`` (compared by fingerprint).
+        """
+        if not (path / METADATA).is_file():
+            raise RunError(f"There is no run at {path}.", "List the runs with: qw runs")
+        metadata = read_json(path / METADATA)
+        try:
+            stored = from_json(Query, json.dumps(metadata["query"]))
+            started, mode = datetime.fromisoformat(metadata["started"]), metadata["mode"]
+            configuration, written = metadata["configuration"], metadata["format"]
+        except (KeyError, TypeError, ValueError, RunError) as error:
+            raise RunError(f"{path / METADATA} is damaged: {error}", "Remove the run directory and optimize again.") from error
+        if written != FORMAT or mode not in LAYOUTS:
+            raise RunError(f"{path} was written by another version of Querywright.", "Optimize again with this version.")
+        if query is not None and query.fingerprint != stored.fingerprint:
+            raise RunError(
+                f"{path} is a run of another query ({metadata.get('query_id')}).",
+                "Leave out --resume to start a new run.",
+            )
+        return cls(path, stored, mode, started, configuration)
+
+    @property
+    def run_id(self) -> str:
+        """The directory's name."""
+        return self.path.name
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run was finished rather than interrupted."""
+        return (self.path / SUMMARY).is_file()
+
+    def iteration(self, number: int) -> IterationDirectory:
+        """The folder of iteration ``number``, counted from 1, to write or read."""
+        return IterationDirectory(layout(self.mode).step(self.path, number), number)
+
+    def iterations(self) -> tuple[Iteration, ...]:
+        """Every iteration that began, with its attempts; only the last one can be incomplete."""
+        begun = (IterationDirectory(path, number).read() for number, path in layout(self.mode).steps(self.path))
+        return tuple(iteration for iteration in begun if iteration is not None)
+
+    def write_progression(self) -> None:
+        """Bring ``progression/`` up to date with the complete iterations."""
+        iterations = self.iterations()
+        folder = self._folder("progression")
+        write_json(folder / "speedup_graph.json", speedups(iterations))
+        write_json(folder / "transform_stack.json", transform_stack(iterations))
+        write_text(folder / "convergence_analysis.txt", convergence(iterations))
+
+    def finish(self, outcome: Outcome) -> None:
+        """Store the outcome, the winner if one is recommended, and the summary, which marks the run complete."""
+        self.write_progression()
+        iterations = self.iterations()
+        best = outcome.best
+        if best and outcome.status == "faster":
+            folder = self._folder("winner")
+            stack = " → ".join(transform_stack(iterations, best)) or best.candidate.origin.proposer
+            write_text(folder / "optimized.sql", best.candidate.query.sql)
+            write_text(folder / "transform_stack.txt", stack + "\n")
+            write_text(folder / "comparison.txt", comparison(self.query, best))
+        write_text(self.path / OUTCOME, to_json(outcome) + "\n")
+        finished = datetime.now().astimezone().isoformat()
+        told = {"run_id": self.run_id, "mode": self.mode, "started": self.started.isoformat(), "finished": finished}
+        write_json(self.path / SUMMARY, told | summary(outcome, iterations))
+
+    def outcome(self) -> Outcome | None:
+        """The stored outcome; None where the run was interrupted."""
+        return from_json(Outcome, read_text(self.path / OUTCOME)) if self.complete else None
+
+    def _folder(self, name: str) -> Path:
+        folder = self.path / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+def _label(query: Query) -> str:
+    name = (query.name or "").removesuffix(".sql")
+    return re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_")[:60] or f"query_{query.fingerprint[:8]}"
+
+
+def _publish(draft: Path, name: str) -> Path:
+    """Rename the draft to the first free name; a run directory is never empty, so that renaming onto one fails."""
+    for number in count(1):
+        path = draft.with_name(name if number == 1 else f"{name}_{number}")
+        if not path.exists():
+            try:
+                draft.rename(path)
+            except OSError:
+                if not path.exists():
+                    raise
+                continue  # another process took the name in between
+            sync_folder(path.parent)
+            return path
+    raise AssertionError(os.fspath(draft))

@@ -1,0 +1,189 @@
+"""The commands of ``qw``: each parses its arguments, calls, and prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+application = typer.Typer(
+    name="qw",
+    help="Makes SQL faster and shows that it still answers the same question.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+runs_application = typer.Typer(help="Past runs: list, show, compare, query with SQL.", no_args_is_help=False)
+application.add_typer(runs_application, name="runs")
+
+SqlArgument = Annotated[str, typer.Argument(metavar="QUERY", help="A .sql file, - for standard input, or a workload's query such as tpcds:15.")]
+DatabaseOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--db",
+        "--full-db",
+        help="DuckDB or SQLite file, folder or glob of Parquet/CSV files, duckdb:/// or sqlite:/// URL, or a workload (tpcds:sf=1, shop).",
+    ),
+]
+BindOption = Annotated[
+    Optional[list[str]],
+    typer.Option("--bind", help="Parameter values, name=value,name=value; repeat for several sets. Positional ones are 1, 2, …"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+ThreadsOption = Annotated[Optional[int], typer.Option(min=1, help="Threads for the engine; default: the engine's own.")]
+MemoryOption = Annotated[Optional[str], typer.Option(help="Memory for the engine, such as 4GB; default: the engine's own.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Most seconds one execution may take.")]
+
+
+@application.command()
+def optimize(
+    sql: SqlArgument,
+    db: DatabaseOption = None,
+    mode: Annotated[str, typer.Option(help="iterative or single.")] = "iterative",
+    iterations: Annotated[int, typer.Option(min=1, help="Most iterations.")] = 5,
+    target_speedup: Annotated[float, typer.Option(min=1.0, help="Stop once this speedup is certain.")] = 2.0,
+    no_early_stop: Annotated[bool, typer.Option("--no-early-stop", help="Use all iterations even when the target is met.")] = False,
+    sample_db: Annotated[Optional[str], typer.Option(help="A smaller database to try candidates on first; default: a 1 % sample (mode single).")] = None,
+    bind: BindOption = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Budget of the search in seconds.")] = 300.0,
+    candidates: Annotated[int, typer.Option(min=1, help="Budget of the search in candidates.")] = 200,
+    beam: Annotated[int, typer.Option(min=1, help="Queries expanded in one iteration.")] = 3,
+    assume: Annotated[Optional[str], typer.Option(help="checked-keys: also recommend what rests on keys found in today's data.")] = None,
+    accept_timeout: Annotated[bool, typer.Option("--accept-timeout", help="Recommend even if the original never finished.")] = False,
+    threads: ThreadsOption = None,
+    memory: MemoryOption = None,
+    timeout: TimeoutOption = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of the search and of the generated databases.")] = 0,
+    output: Annotated[Optional[Path], typer.Option("-o", "--output", help="Where to save the faster query; default: NAME_optimized.sql.")] = None,
+    runs_dir: Annotated[Optional[Path], typer.Option(help="Folder of run directories; default: runs.")] = None,
+    resume: Annotated[Optional[Path], typer.Option(help="Continue an interrupted run directory.")] = None,
+    report: Annotated[Optional[Path], typer.Option(help="Write a self-contained HTML report.")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Find a faster query that returns the same rows, with evidence and an honest measurement.
+
+    Exit codes: 0 a faster query was found, 3 none or unconfirmed, 2 bad input.
+    """
+    from querywright.serve.cli import optimizing
+
+    raise typer.Exit(
+        optimizing.run(
+            optimizing.Request(
+                sql=sql,
+                db=db,
+                mode=mode,
+                iterations=iterations,
+                target=target_speedup,
+                early_stop=not no_early_stop,
+                sample_db=sample_db,
+                bind=tuple(bind or ()),
+                seconds=seconds,
+                candidates=candidates,
+                beam=beam,
+                assume=assume,
+                accept_timeout=accept_timeout,
+                threads=threads,
+                memory=memory,
+                timeout=timeout,
+                seed=seed,
+                output=output,
+                runs_dir=runs_dir,
+                resume=resume,
+                report=report,
+                json_output=json_output,
+            )
+        )
+    )
+
+
+@application.command()
+def verify(
+    original: Annotated[str, typer.Argument(metavar="A", help="The original: a .sql file or - for standard input.")],
+    candidate: Annotated[str, typer.Argument(metavar="B", help="The query to compare with it.")],
+    db: DatabaseOption = None,
+    schema: Annotated[Optional[Path], typer.Option(help="DDL file: verify without any data.")] = None,
+    dialect: Annotated[str, typer.Option(help="Dialect of the DDL and the queries, with --schema: duckdb or sqlite.")] = "duckdb",
+    bind: BindOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Also demand equal column names and types.")] = False,
+    counterexample: Annotated[Optional[Path], typer.Option(help="Where to write the counterexample as replayable SQL.")] = None,
+    timeout: TimeoutOption = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of the generated databases.")] = 0,
+    json_output: JsonOption = False,
+) -> None:
+    """Decide whether two queries return the same rows, and say how that is known.
+
+    Exit codes: 0 equal, 1 different, 3 not known, 2 bad input.
+    """
+    from querywright.serve.cli import verifying
+
+    raise typer.Exit(
+        verifying.run(original, candidate, db, schema, dialect, tuple(bind or ()), strict, counterexample, timeout, seed, json_output)
+    )
+
+
+@application.command()
+def analyze(
+    sql: SqlArgument,
+    db: DatabaseOption = None,
+    everywhere: Annotated[bool, typer.Option("--all", help="Also survey transforms that do not pay on this engine.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Show the query graph, facts, anti-patterns, and which transforms apply where, or which precondition is missing."""
+    from querywright.serve.cli import inspecting
+
+    raise typer.Exit(inspecting.analyze(sql, db, everywhere, json_output))
+
+
+@application.command()
+def explain(
+    sql: SqlArgument,
+    db: DatabaseOption = None,
+    run: Annotated[bool, typer.Option("--analyze", help="Run the query and show actual rows and times.")] = False,
+    bind: BindOption = None,
+    timeout: TimeoutOption = 60.0,
+    json_output: JsonOption = False,
+) -> None:
+    """Show the execution plan, the same tree for every engine."""
+    from querywright.serve.cli import inspecting
+
+    raise typer.Exit(inspecting.explain(sql, db, run, tuple(bind or ()), timeout, json_output))
+
+
+@application.command()
+def recheck(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    db: DatabaseOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of the fresh generated databases.")] = 1,
+    timeout: TimeoutOption = 60.0,
+    json_output: JsonOption = False,
+) -> None:
+    """Verify and measure a finished run's winner again, on fresh witness databases.
+
+    Exit codes: 0 it still holds, 1 it does not, 3 not known, 2 bad input.
+    """
+    from querywright.serve.cli import rechecking
+
+    raise typer.Exit(rechecking.run(run, db, seed, timeout, json_output))
+
+
+@application.command()
+def transforms(
+    name: Annotated[Optional[str], typer.Argument(help="Show one transform in full.")] = None, json_output: JsonOption = False
+) -> None:
+    """List the named rewrites, or show one with its soundness conditions and an example."""
+    from querywright.serve.cli import inspecting
+
+    raise typer.Exit(inspecting.transforms(name, json_output))
+
+
+@application.command()
+def workloads(
+    name: Annotated[Optional[str], typer.Argument(help="Show one workload's queries and parameters.")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """List the built-in workloads."""
+    from querywright.serve.cli import inspecting
+
+    raise typer.Exit(inspecting.workloads(name, json_output))

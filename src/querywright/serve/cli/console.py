@@ -1,0 +1,125 @@
+"""Live progress and results on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+
+from querywright.search.protocol import Event, IterationEnded, IterationStarted, Judged
+from querywright.serve.wording import evidence, milliseconds, speed, stack
+from querywright.values import Attempt, Outcome, Query, Timing
+
+
+class Progress:
+    """Prints what a search is doing, one tree an iteration. Everything goes to ``console``, which may be quiet."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.summaries: list[str] = []
+
+    def begin(self, query: Query, mode: str, lines: list[str]) -> None:
+        """The header: what is optimized, on what, how far."""
+        self.console.print(f"Optimizing [bold]{escape(query.name or 'query')}[/] (mode: {mode})")
+        for line in lines:
+            self.console.print(escape(line))
+
+    def workload(self, message: str, fraction: float | None) -> None:
+        """Progress of generating a workload or a sample."""
+        done = "" if fraction is None else f" {fraction:.0%}"
+        self.console.print(f"[dim]{escape(message)}{done}[/]")
+
+    def listen(self, event: Event) -> None:
+        """Print one event of the search."""
+        if isinstance(event, IterationStarted):
+            self._started(event)
+        elif isinstance(event, Judged):
+            self._judged(event.attempt)
+        else:
+            self._ended(event)
+
+    def _started(self, event: IterationStarted) -> None:
+        best = event.positions[0]
+        source = "original SQL" if best.attempt is None else f"best so far ({best.ratio:.2f}x: {stack(best.attempt)})"
+        hints = event.analysis.hints
+        self.console.print(f"\n[bold][Iteration {event.number}/{event.total}][/]".replace("[Iteration", r"\[Iteration"))
+        self.console.print(f"  ├─ Input: {escape(source)}")
+        if len(event.positions) > 1:
+            self.console.print(f"  ├─ Also expanding {len(event.positions) - 1} runner(s)-up")
+        self.console.print(f"  ├─ Hints: {len(hints)} transform(s) apply")
+        for hint in hints[:3]:
+            self.console.print(f"  │    {escape(hint.transform)} ({hint.confidence:.2f}) {escape(hint.path)}")
+
+    def _judged(self, attempt: Attempt) -> None:
+        name = escape(stack(attempt))
+        if attempt.timing is not None:
+            mark = "[green]✓[/]" if attempt.timing.ratio > 1.0 else "[dim]·[/]"
+            self.console.print(f"  ├─ {mark} {name}: {speed(attempt.timing)}")
+        elif attempt.verdict.grade == "refuted":
+            self.console.print(f"  ├─ [red]✗[/] {name}: different{_because(attempt)}")
+        else:
+            self.console.print(f"  ├─ [yellow]–[/] {name}: {attempt.failure or evidence(attempt.verdict)}", markup=True)
+
+    def _ended(self, event: IterationEnded) -> None:
+        best = event.best
+        if best is None or best.timing is None:
+            self.console.print("  └─ Nothing verified and faster in this iteration")
+            self.summaries.append(f"{event.number}. Iteration {event.number}: nothing")
+            return
+        self._runs(best.timing)
+        state = "target met" if event.target_met else "improvement" if event.improved else "no improvement"
+        self.console.print(f"  └─ Speedup: [bold]{best.timing.ratio:.2f}x[/] ({state})")
+        self.summaries.append(
+            f"{event.number}. Iteration {event.number}: {best.timing.ratio:.2f}x ({stack(best)}{', target met' * event.target_met})"
+        )
+
+    def _runs(self, timing: Timing) -> None:
+        self.console.print(f"  ├─ Benchmark of the best ({len(timing.candidate)} runs in turns with the original)")
+        for number, run in enumerate(timing.candidate, start=1):
+            self.console.print(f"  │    Run {number}: {milliseconds(run.wall_ns / 1e6)}")
+        self.console.print(
+            f"  │    Trimmed mean: {milliseconds(timing.candidate_ms)} (original: {milliseconds(timing.original_ms)})"
+        )
+
+
+def _because(attempt: Attempt) -> str:
+    return f" ({escape(attempt.verdict.reason)})" if attempt.verdict.reason else ""
+
+
+def show_outcome(console: Console, outcome: Outcome, summaries: list[str], saved: str = "") -> None:
+    """The summary at the end: status, speed, evidence, where it was saved."""
+    console.print()
+    best = outcome.best
+    if outcome.status == "faster" and best is not None:
+        console.print(f"[bold green]Faster:[/] {speed(best.timing)}")
+        if best.timing is not None:
+            console.print(f"  {milliseconds(best.timing.original_ms)} → {milliseconds(best.timing.candidate_ms)}")
+        console.print(f"  Transforms: {escape(stack(best))}")
+        console.print(f"  Evidence: {escape(evidence(best.verdict))}")
+    elif outcome.status == "unconfirmed" and best is not None:
+        console.print(f"[bold yellow]Unconfirmed:[/] {escape(stack(best))}: {speed(best.timing)}")
+        console.print(f"  Evidence: {escape(evidence(best.verdict))}")
+        console.print(f"  {escape(outcome.reason)}")
+    elif outcome.status == "refused":
+        console.print(f"[bold red]Refused:[/] {escape(outcome.reason)}")
+    else:
+        console.print("[bold]Nothing faster was found;[/] the original stands.")
+        if outcome.reason:
+            console.print(f"  {escape(outcome.reason)}")
+    for attempt in outcome.conditional[:3]:
+        console.print(f"[yellow]Equal as long as[/] its premises hold: {escape(stack(attempt))}, {speed(attempt.timing)}")
+        console.print(f"  {escape(evidence(attempt.verdict))}")
+    if summaries:
+        console.print("\nIterations summary:")
+        for line in summaries:
+            console.print(f"  {escape(line)}")
+    if saved:
+        console.print(f"\nSaved to: {escape(saved)}")
+
+
+def show_difference(console: Console, before: str, after: str) -> None:
+    """A colored line diff of two SQL texts."""
+    from querywright.sql.difference import unified
+
+    for line in unified(before, after):
+        color, sign = {"added": ("green", "+"), "removed": ("red", "-")}.get(line.kind, ("dim", " "))
+        console.print(f"[{color}]{sign} {escape(line.text)}[/]", highlight=False)

@@ -1,0 +1,182 @@
+"""What makes the answer of a query depend on more than its data: chance, the clock, ties, the order of rows.
+
+`ambiguities` lists every place where an engine is free to choose. Chance (``random``) makes a query unverifiable, the clock
+can be frozen with `freeze`; all other kinds leave a set of valid answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlglot import exp
+
+from querywright.sql.facts import Facts, Premises
+from querywright.sql.nullability import has_grouping_sets
+from querywright.sql.order import order_sensitive_calls
+from querywright.sql.predicates import ColumnKey, column_key, unwrap
+from querywright.sql.volatility import frozen_calls, function_name, random_calls
+
+AmbiguityKind = Literal["random", "clock", "limit", "distinct_on", "window_ties", "row_order", "any_value", "sample"]
+
+_TIE_SENSITIVE = (exp.RowNumber, exp.Ntile, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead)
+_FLOATING_TYPES = (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE)
+_CLOCK_TYPES: dict[str, str] = {
+    "current_date": "DATE",
+    "today": "DATE",
+    "current_time": "TIME",
+    "current_timestamp": "TIMESTAMP",
+    "current_datetime": "TIMESTAMP",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguity:
+    """A place where the engine may choose. ``top_level``: it is the outermost LIMIT, which the caller sees as a choice of rows.
+
+    ``reason`` is a sentence for the user.
+    """
+
+    kind: AmbiguityKind
+    reason: str
+    top_level: bool = False
+
+
+def ambiguities(facts: Facts) -> list[Ambiguity]:
+    """Everything that keeps the answer of ``facts.tree`` from being a function of the data."""
+    tree = facts.tree
+    found = [Ambiguity("random", f"It calls {name}(), which is random.") for name in sorted(random_calls(tree))]
+    found += [Ambiguity("clock", f"It reads the clock with {name}.") for name in sorted(frozen_calls(tree))]
+    if any(tree.find_all(exp.TableSample)):
+        found.append(Ambiguity("sample", "It reads a random sample of a table."))
+    for block in tree.find_all(exp.Query, bfs=False):
+        found += _limits(facts, block)
+        if isinstance(block, exp.Select):
+            found += _choices(facts, block)
+    return list(dict.fromkeys(found))
+
+
+def _limits(facts: Facts, block: exp.Query) -> Iterator[Ambiguity]:
+    cut = {name: block.args.get(name) for name in ("limit", "offset")}
+    if isinstance(block, exp.Subquery) or not any(cut.values()):
+        return
+    # A result of one row is trivially ordered, the choice of that row is not: look at the order before the LIMIT.
+    for name in cut:
+        block.set(name, None)
+    whole = Facts(facts.tree, facts.schema, facts.dialect)
+    total = _guaranteed(whole.total_order(block)) or _guaranteed(whole.unique(block, ()))
+    for name, node in cut.items():
+        block.set(name, node)
+    if not total:
+        top = block is facts.tree
+        where = "The LIMIT" if top else "A LIMIT inside the query"
+        ordered = "may cut through ties of its ORDER BY" if block.args.get("order") else "has no ORDER BY"
+        yield Ambiguity("limit", f"{where} {ordered}.", top)
+
+
+def _choices(facts: Facts, select: exp.Select) -> Iterator[Ambiguity]:
+    distinct = select.args.get("distinct")
+    if distinct is not None and distinct.args.get("on") is not None and not _orders_totally_rows(facts, select):
+        yield Ambiguity("distinct_on", "DISTINCT ON keeps one of several rows.")
+    for window in select.find_all(exp.Window):
+        if window.parent_select is select and window.args.get("order") is not None and _tie_sensitive(window):
+            keys = [ordered.this for ordered in window.args["order"].expressions]
+            if not _identifies_row(facts, select, [*(window.args.get("partition_by") or []), *keys]):
+                yield Ambiguity("window_ties", f"{window.this.sql(facts.dialect)} runs over an order with ties.")
+    for call in order_sensitive_calls(select):
+        keys = [ordered.this for ordered in call.find_all(exp.Ordered)]
+        if keys and _identifies_row(facts, select, keys):
+            continue
+        if isinstance(call, exp.AnyValue) or function_name(call) in ("any_value", "arbitrary", "first", "last"):
+            yield Ambiguity("any_value", f"{call.sql(facts.dialect)} picks a value from any row.")
+        else:
+            yield Ambiguity("row_order", f"{call.sql(facts.dialect)} depends on the order of rows.")
+
+
+def _tie_sensitive(window: exp.Window) -> bool:
+    spec = window.args.get("spec")
+    by_rows = spec is not None and str(spec.args.get("kind", "")).upper() == "ROWS"
+    function = window.this
+    while isinstance(function, (exp.IgnoreNulls, exp.RespectNulls, exp.Filter)):
+        function = function.this
+    whole = by_rows and spec is not None and spec.args.get("start") == "UNBOUNDED" and spec.args.get("end") == "UNBOUNDED"
+    if isinstance(function, _TIE_SENSITIVE):
+        return True
+    return by_rows and not whole
+
+
+def _orders_totally_rows(facts: Facts, select: exp.Select) -> bool:
+    order = select.args.get("order")
+    return order is not None and _identifies_row(facts, select, [ordered.this for ordered in order.expressions])
+
+
+def _identifies_row(facts: Facts, select: exp.Select, keys: list[exp.Expr]) -> bool:
+    """Whether ``keys`` tell apart any two rows that the windows or aggregates of ``select`` range over."""
+    columns: set[ColumnKey] = {column_key(bare) for key in keys if isinstance(bare := unwrap(key), exp.Column)}
+    known, premises = facts.determined(select, columns)
+    if not _guaranteed(premises):
+        return False
+    group = select.args.get("group")
+    if group is not None:
+        texts = {key.sql(facts.dialect) for key in keys}
+        return not has_grouping_sets(select) and all(
+            (isinstance(bare := unwrap(entry), exp.Column) and column_key(bare) in known) or bare.sql(facts.dialect) in texts
+            for entry in group.expressions
+        )
+    sources = facts.sources(select)
+    if not sources or select.args.get("laterals"):
+        return False
+    if any(source.join is not None and source.join.side in ("RIGHT", "FULL") for source in sources.values()):
+        return False
+    return all(
+        _guaranteed(facts.unique_source(source, {name for alias, name in known if alias == source.alias}))
+        for source in sources.values()
+    )
+
+
+def _guaranteed(premises: Premises | None) -> bool:
+    """A key that only the data of today satisfies makes no order total."""
+    return premises is not None and all(premise.basis in ("enforced", "declared") for premise in premises)
+
+
+def floating_columns(tree: exp.Query, *, exact_decimals: bool = True) -> frozenset[int]:
+    """Positions of output columns of a typed tree that are computed in floating point, or whose type is not known.
+
+    Where the engine has no exact decimals (SQLite), DECIMAL columns count as floating.
+    """
+    inexact = {*_FLOATING_TYPES} if exact_decimals else {*_FLOATING_TYPES, *exp.DataType.REAL_TYPES}
+    branches = [branch for branch in _branches(tree) if isinstance(branch, exp.Select)]
+    return frozenset(
+        position
+        for branch in branches
+        for position, projection in enumerate(branch.selects)
+        if projection.type is None or projection.type.this in inexact or projection.type.this is exp.DataType.Type.UNKNOWN
+    )
+
+
+def _branches(tree: exp.Query) -> Iterator[exp.Query]:
+    if isinstance(tree, exp.SetOperation):
+        yield from _branches(tree.left)
+        yield from _branches(tree.right)
+    elif isinstance(tree, exp.Subquery) and isinstance(tree.this, exp.Query):
+        yield from _branches(tree.this)
+    else:
+        yield tree
+
+
+def freeze(tree: exp.Query, moment: datetime) -> exp.Query:
+    """A copy of ``tree`` in which every reading of the clock is replaced by the literal ``moment``."""
+
+    def literal(node: exp.Expr) -> exp.Expr:
+        name = function_name(node)
+        if not name or name not in frozen_calls(node):
+            return node
+        kind = _CLOCK_TYPES.get(name, "TIMESTAMP")
+        text = {"DATE": moment.date().isoformat(), "TIME": moment.time().isoformat()}.get(kind, moment.isoformat(" "))
+        return exp.Cast(this=exp.Literal.string(text), to=exp.DataType.build(kind))
+
+    frozen = tree.transform(literal)
+    assert isinstance(frozen, exp.Query)
+    return frozen

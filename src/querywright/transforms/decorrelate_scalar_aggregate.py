@@ -1,0 +1,214 @@
+"""Computes a correlated aggregate once per key instead of once per outer row.
+
+What: a scalar subquery ``(SELECT agg(x) FROM t WHERE t.k = outer.k)`` becomes a join with ``(SELECT k, agg(x) FROM t GROUP BY k)``.
+    Subqueries of one block that differ only in their local filters share one grouped table, their filters become CASE. The join
+    is inner where WHERE drops rows without a match anyway, LEFT otherwise.
+When: the subquery runs once per outer row without an index on the key; several subqueries scan the same table. Measured 1.3x to
+    3x on DuckDB, unbounded on SQLite, PostgreSQL and MariaDB without an index; it loses where few outer rows meet a good index.
+Sound: correlation is by equality of deterministic expressions of types that GROUP BY and ``=`` compare alike, so at most one group
+    matches an outer row and no row is duplicated. A NULL key matches no group, as it matched no row. No matching group gives NULL,
+    as SUM, AVG, MIN and MAX of no rows do; COUNT is wrapped in COALESCE(…, 0). Below a GROUP BY of the outer block the result
+    joins the grouping, which the correlating columns already determine. What may fail on rows not read before is left alone.
+Source: Kim, "On optimizing an SQL-like nested query", 1982; the count bug: Ganski and Wong, 1987; Galindo-Legaria and Joshi, 2001.
+Example:
+    >>> show(
+    ...     "SELECT u.id, (SELECT COUNT(*) FROM orders AS o WHERE o.user_id = u.id) AS n FROM users AS u",
+    ...     users="id INT", orders="user_id INT",
+    ... )
+    SELECT u.id AS id, COALESCE(orders_by_user_id.count_rows, 0) AS n FROM users AS u LEFT JOIN (SELECT o.user_id AS user_id,
+    COUNT(*) AS count_rows FROM orders AS o GROUP BY o.user_id) AS orders_by_user_id ON orders_by_user_id.user_id = u.id
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from querywright.sql.correlation import grouped, one_group_matches, with_aliases
+from querywright.sql.facts import Facts
+from querywright.sql.nullability import has_grouping_sets
+from querywright.sql.predicates import (
+    column_key,
+    conjunction,
+    disjunction,
+    null_rejected_columns,
+    set_where,
+    unwrap,
+    where_conjuncts,
+)
+from querywright.transforms._joined_lookup import join_lookup, joinable
+from querywright.transforms._scalar_aggregates import ScalarAggregate, scalar_aggregates
+from querywright.transforms.protocol import Blocked, Family, Site
+
+FAMILY: Family = "decorrelate"
+ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
+
+
+@dataclass(frozen=True)
+class Lookup(Site):
+    """Subqueries of one block that one grouped derived table answers."""
+
+    members: tuple[ScalarAggregate, ...]
+
+
+def find(query: exp.Query, facts: Facts) -> Iterator[Lookup | Blocked]:
+    """Correlated scalar aggregates, those that can share a derived table as one site."""
+    shared: dict[tuple[int, str], list[ScalarAggregate]] = {}
+    for found in scalar_aggregates(facts):
+        if isinstance(found, Blocked):
+            yield found
+        elif obstacle := _obstacle(found, facts):
+            yield Blocked(found.subquery, obstacle)
+        else:
+            shared.setdefault((id(found.outer), _signature(found, facts)), []).append(found)
+    for members in shared.values():
+        yield Lookup(members[0].subquery, tuple(members))
+
+
+def _obstacle(found: ScalarAggregate, facts: Facts) -> str | None:
+    keys = found.correlation.keys
+    if found.correlation.ranges or not keys:
+        return "the subquery must depend on the outer block by equality"
+    if not all(one_group_matches(key.inner, key.outer) for key in keys):
+        return "grouping and comparing must agree: the types of the compared columns are unknown or convert"
+    if not joinable(found.outer):
+        return "the outer block mixes commas with RIGHT or FULL joins"
+    if not _needs_grouping(found):
+        return None
+    group = found.outer.args.get("group")
+    if group is None or has_grouping_sets(found.outer):
+        return "the outer block aggregates without GROUP BY or with grouping sets"
+    listed = {column_key(bare) for node in group.expressions if isinstance(bare := unwrap(node), exp.Column)}
+    outer_sides = [*(key.outer for key in keys), *found.correlation.outside]
+    if not {column_key(column) for side in outer_sides for column in side.find_all(exp.Column)} <= listed:
+        return "the outer block groups by something else than the correlating columns"
+    return None
+
+
+def _needs_grouping(found: ScalarAggregate) -> bool:
+    return found.clause != "where" and not found.within_aggregate and grouped(found.outer)
+
+
+def _signature(found: ScalarAggregate, facts: Facts) -> str:
+    """Equal for subqueries that may share a derived table: same FROM, same keys, filters that CASE can express."""
+    body = found.body
+    names = {alias: f"source_{number}" for number, alias in enumerate(facts.sources(body))}
+    plain = not body.find(exp.Subquery, exp.Exists, exp.Filter) and not body.args.get("with_")
+    plain &= all(isinstance(call, exp.AggFunc) and not isinstance(call.this, exp.Distinct) for call in found.calls)
+    copy = with_aliases(facts, body, names) if plain else body.copy()
+    local = [index for index, predicate in enumerate(where_conjuncts(body)) if _within(predicate, found.correlation.local)]
+    parts = [copy.args["from_"], *(copy.args.get("joins") or [])]
+    parts += [predicate for index, predicate in enumerate(where_conjuncts(copy)) if not plain or index not in local]
+    return "\n".join(part.sql(facts.dialect) for part in parts)
+
+
+def _within(node: exp.Expr, nodes: tuple[exp.Expr, ...]) -> bool:
+    return any(node is other for other in nodes)
+
+
+@dataclass
+class _GroupedTable:
+    """The derived table under construction: its columns by their SQL, named on first use."""
+
+    facts: Facts
+    columns: dict[str, exp.Alias] = field(default_factory=dict)
+
+    def name(self, node: exp.Expr, stem: str) -> str:
+        """The name of the column that holds ``node``."""
+        text = node.sql(self.facts.dialect)
+        if text not in self.columns:
+            taken = {column.alias.lower() for column in self.columns.values()}
+            name = next(n for n in (stem, *(f"{stem}_{i}" for i in range(2, 999))) if n.lower() not in taken)
+            self.columns[text] = exp.alias_(node, name, copy=False)
+        return self.columns[text].alias
+
+
+def rewrite(site: Lookup, facts: Facts) -> exp.Query:
+    """Build the grouped table, join it, and put its columns where the subqueries stood."""
+    first = site.members[0]
+    outer, related = first.outer, first.correlation
+    stem = f"{next(iter(facts.sources(first.body).values())).node.name or 'rows'}_by_{_stem(related.keys[0].inner)}"
+    alias = facts.fresh_name(stem)
+    table = _GroupedTable(facts)
+    inner_keys = [key.inner.copy() for key in related.keys]
+    on: list[exp.Expr] = [
+        exp.EQ(this=exp.column(table.name(inner, _stem(inner)), alias), expression=key.outer.copy())
+        for inner, key in zip(inner_keys, related.keys, strict=True)
+    ]
+    on += [predicate.copy() for predicate in related.outside]
+    derived, remainders = _shared_body(site, facts)
+    values: list[exp.Expr] = []
+    for member, remainder in zip(site.members, remainders, strict=True):
+        names = dict(zip(facts.sources(member.body), facts.sources(first.body), strict=True))
+        calls = {id(call): _renamed(call, member, names, facts) for call in member.calls}
+
+        def column_of(call: exp.Expr, calls: dict[int, exp.Expr] = calls, only: exp.Expr | None = remainder) -> exp.Expr:
+            return exp.column(table.name(conditional(calls[id(call)], only), _call_stem(call)), alias)
+
+        value = member.evaluated_by(column_of)
+        values += [value] if _needs_grouping(member) else []
+        member.subquery.replace(value)
+    group = outer.args.get("group")
+    added = {column.sql(facts.dialect): column for value in values for column in value.find_all(exp.Column) if column.table == alias}
+    for column in added.values():
+        group.append("expressions", column.copy())
+    derived.set("expressions", list(table.columns.values()))
+    derived.set("group", exp.Group(expressions=[inner.copy() for inner in inner_keys]))
+    inner_join = any(table_alias == alias for p in where_conjuncts(outer) for table_alias, _ in null_rejected_columns(p))
+    subquery = exp.Subquery(this=derived, alias=exp.TableAlias(this=exp.to_identifier(alias)))
+    join_lookup(facts, outer, subquery, on, inner=inner_join)
+    return facts.tree
+
+
+def _shared_body(site: Lookup, facts: Facts) -> tuple[exp.Select, list[exp.Expr | None]]:
+    """FROM and WHERE of the derived table, and for each member the filter that only it has."""
+    first = site.members[0]
+    wheres = [_local_filters(member, first, facts) for member in site.members]
+    common = [text for text in wheres[0] if all(text in where for where in wheres)]
+    own = [[node for text, node in where.items() if text not in common] for where in wheres]
+    derived = first.body.copy()
+    for clause in ("order", "limit"):
+        derived.set(clause, None)
+    filters = [wheres[0][text] for text in common]
+    if all(own):
+        distinct = {node.sql(facts.dialect): node for nodes in own if (node := conjunction([part.copy() for part in nodes]))}
+        filters += [either] if (either := disjunction(distinct.values())) else []
+    set_where(derived, filters)
+    return derived, [conjunction([node.copy() for node in nodes]) for nodes in own]
+
+
+def _local_filters(member: ScalarAggregate, first: ScalarAggregate, facts: Facts) -> dict[str, exp.Expr]:
+    names = dict(zip(facts.sources(member.body), facts.sources(first.body), strict=True))
+    nodes = [_renamed(predicate, member, names, facts) for predicate in member.correlation.local]
+    return {node.sql(facts.dialect): node for node in nodes}
+
+
+def _renamed(node: exp.Expr, member: ScalarAggregate, names: dict[str, str], facts: Facts) -> exp.Expr:
+    """A copy of a part of a member's body under the first member's aliases."""
+    copy = node.copy()
+    for original, twin in zip(list(node.walk()), list(copy.walk()), strict=True):
+        if isinstance(original, exp.Column) and facts.home(original) is member.body:
+            twin.set("table", exp.to_identifier(names[original.table]))
+    return copy
+
+
+def conditional(call: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
+    """The aggregate over only the rows that satisfy ``condition``; COUNT(*) counts a constant."""
+    if condition is None:
+        return call
+    argument = exp.Literal.number(1) if isinstance(call.this, exp.Star) or call.this is None else call.this
+    branch = exp.Case(ifs=[exp.If(this=condition.copy(), true=argument)])
+    return type(call)(this=branch)
+
+
+def _stem(node: exp.Expr) -> str:
+    bare = unwrap(node)
+    return bare.name if isinstance(bare, exp.Column) else "key"
+
+
+def _call_stem(call: exp.Expr) -> str:
+    bare = call.this if isinstance(call, exp.Filter) else call
+    column = bare.find(exp.Column)
+    return f"{bare.key}_{column.name if column is not None else 'rows'}"
