@@ -1,8 +1,13 @@
-"""What every suite shares: the option that rewrites expected results."""
+"""What every suite shares: the option that rewrites expected results, and a cache of this test run's own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from querywright.settings import settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -13,3 +18,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update(request: pytest.FixtureRequest) -> bool:
     """Whether expected results are to be rewritten instead of compared."""
     return bool(request.config.getoption("--update"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workload_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Workloads and samples of this test run; never the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUERYWRIGHT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        settings.cache_clear()
+        yield settings().cache
+    settings.cache_clear()

@@ -24,7 +24,7 @@ class Script:
         self.seconds, self.memory = seconds, memory or {}
         self.statements: list[str] = []
 
-    def measure(self, sql: str, parameters: Bindings = (), limit_s: float | None = None) -> Run:
+    def measure(self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> Run:
         self.statements.append(sql)
         seconds = self.seconds(sql, parameters)
         if limit_s is not None and seconds > limit_s:

@@ -14,8 +14,14 @@ from querywright.workloads.driver import build_once, file_once, instance
 
 def test_a_file_is_made_once(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "data"
-    assert file_once(path, lambda partial: partial.write_text("first") and None).read_text() == "first"
-    assert file_once(path, lambda partial: partial.write_text("second") and None).read_text() == "first"
+    builds: list[Path] = []
+
+    def write(partial: Path) -> None:
+        builds.append(partial)
+        partial.write_text("content")
+
+    assert file_once(path, write) == file_once(path, write) == path
+    assert len(builds) == 1 and path.read_text() == "content"
 
 
 def test_a_failed_or_killed_build_leaves_nothing_that_counts(tmp_path: Path) -> None:

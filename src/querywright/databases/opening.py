@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from querywright.databases.database import Database
 from querywright.databases.files import is_data_file, locate_files
 from querywright.databases.specification import ACCEPTED, workload_instance
-from querywright.engines.protocol import Limits, Location
+from querywright.engines.protocol import Location
 from querywright.engines.session import Session
 from querywright.errors import DatabaseError, StatementError
 from querywright.workloads.driver import Instance, build_once
@@ -52,10 +52,13 @@ def _open_workload(chosen: Instance, progress: Progress) -> Database:
 
 def _opened(name: str, specification: str, location: Location) -> Database:
     try:
-        with Session(location, Limits()) as session:
+        with Session(location) as session:
             schema = session.schema()
-    except StatementError as error:
-        raise DatabaseError(f"{specification} cannot be opened: {error.message}", ACCEPTED) from error
+    except (DatabaseError, StatementError) as error:
+        # What the engine says of a file names it; what it says of views over files does not.
+        if location.address != ":memory:" and isinstance(error, DatabaseError):
+            raise
+        raise DatabaseError(f"{specification} cannot be opened: {error.message}", error.remedy or ACCEPTED) from error
     if not schema.tables:
         raise DatabaseError(f"{specification} has no tables.", "Load data into it, or name another database.")
     return Database(name=name, location=location, role="full", schema=schema)

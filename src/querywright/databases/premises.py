@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from querywright.databases.database import Database
 from querywright.databases.names import listed, quoted, table_name
-from querywright.engines.protocol import Limits
 from querywright.engines.session import Session
 from querywright.errors import ContractError
 from querywright.sql.schema import Column, Key, Table
@@ -50,9 +49,7 @@ def premise_query(premise: Premise, dialect: str) -> str:
 
 def check_premise(session: Session, premise: Premise) -> bool:
     """Whether the data satisfies the premise now; one query that stops at the first violation."""
-    from querywright.engines.session import capabilities
-
-    violations = premise_query(premise, capabilities(session).dialect)
+    violations = premise_query(premise, session.capabilities.dialect)
     return not session.fetch(f"SELECT 1 FROM ({violations}) AS violations LIMIT 1").rows
 
 
@@ -63,7 +60,7 @@ def discover_keys(database: Database) -> Database:
     """
     if all(table.keys for table in database.schema.tables):
         return database
-    with Session(database.location, Limits()) as session:
+    with Session(database.location) as session:
         checked = [_discovered(session, database.location.engine, table) for table in database.schema.tables if not table.keys]
     return replace(database, schema=database.schema.with_keys(checked))
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from querywright.databases.database import Database
 from querywright.databases.names import listed, table_name
@@ -14,7 +15,7 @@ from querywright.databases.opening import silent
 from querywright.databases.premises import discover_keys
 from querywright.databases.references import referring_first, sampling_columns, with_guessed_references
 from querywright.databases.scratch import BUCKETS, SCRATCH, Scratch
-from querywright.engines.protocol import Limits, Location
+from querywright.engines.protocol import Location
 from querywright.engines.session import Session
 from querywright.errors import InputError
 from querywright.settings import settings
@@ -50,7 +51,7 @@ def sample(
     path = (folder or settings().cache / "samples") / f"sample-{identity[:16]}{suffix}"
     file_once(path, lambda partial: _write(source, fraction, seed, partial, progress))
     location = Location(source.location.engine, str(path))
-    with Session(location, Limits()) as session:
+    with Session(location) as session:
         schema = session.schema().with_keys(source.schema.tables)
     return Database(f"{fraction:.3g} of {source.name}", location, "sample", schema, fraction)
 
@@ -58,7 +59,8 @@ def sample(
 def _state(location: Location) -> tuple[object, ...]:
     """What a sample depends on: the location, and the size and time of last change of its files."""
     states = []
-    for name in (location.address, *location.readable):
+    logs = (f"{location.address}.wal", f"{location.address}-wal")
+    for name in (location.address, *logs, *location.readable):
         if (file := Path(name)).is_file():
             stat = file.stat()
             states.append((name, stat.st_size, stat.st_mtime_ns))
@@ -66,27 +68,32 @@ def _state(location: Location) -> tuple[object, ...]:
 
 
 def _write(source: Database, fraction: float, seed: int, path: Path, progress: Progress) -> None:
-    scratch = SCRATCH[source.location.engine](source.location, path)
-    with Session(scratch.location, Limits()) as session:
-        copy = _Copy(session, scratch)
-        views = scratch.views(session)
-        schema = Schema(tuple(table for table in source.schema.tables if table.name not in views))
-        rows = {table.name: copy.source_rows(table) for table in schema.tables}
-        schema = with_guessed_references(schema, rows)
-        tables = referring_first(schema)
-        for position, table in enumerate(tables):
-            progress(f"Sampling {table.name}", position / len(tables))
-            for statement in scratch.create_table(session, table):
-                session.execute(statement)
-            if rows[table.name] <= LARGEST_WHOLE_TABLE:
-                copy.insert(table, ["TRUE"])
-            else:
-                bucket = scratch.bucket(sampling_columns(table, schema, rows), seed)
-                chosen = f"{bucket} < {round(fraction * BUCKETS)}"
-                copy.insert(table, [chosen, *copy.missing(table, tables[:position])])
-        copy.close_circles(tables)
-        for statement in (*views.values(), *scratch.finish(session)):
+    with TemporaryDirectory(prefix="querywright-") as folder:
+        scratch = SCRATCH[source.location.engine](source.location, path, Path(folder))
+        with Session(scratch.location) as session:
+            _draw(_Copy(session, scratch), source, fraction, seed, progress)
+
+
+def _draw(copy: _Copy, source: Database, fraction: float, seed: int, progress: Progress) -> None:
+    session, scratch = copy.session, copy.scratch
+    views = scratch.views(session)
+    schema = Schema(tuple(table for table in source.schema.tables if table.name not in views))
+    rows = {table.name: copy.source_rows(table) for table in schema.tables}
+    schema = with_guessed_references(schema, rows)
+    tables = referring_first(schema)
+    for position, table in enumerate(tables):
+        progress(f"Sampling {table.name}", position / len(tables))
+        for statement in scratch.create_table(session, table):
             session.execute(statement)
+        if rows[table.name] <= LARGEST_WHOLE_TABLE:
+            copy.insert(table, ["TRUE"])
+        else:
+            bucket = scratch.bucket(sampling_columns(table, schema, rows), seed)
+            chosen = f"{bucket} < {round(fraction * BUCKETS)}"
+            copy.insert(table, [chosen, *copy.missing(table, tables[:position])])
+    copy.close_circles(tables)
+    for statement in (*views.values(), *scratch.finish(session)):
+        session.execute(statement)
 
 
 @dataclass(frozen=True, slots=True)

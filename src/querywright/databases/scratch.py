@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from querywright.databases.names import listed, literal, quoted, table_name
+from querywright.engines._sqlite_open import read_only_uri
 from querywright.engines.protocol import Location
 from querywright.engines.session import Session
 from querywright.sql.schema import Table
@@ -16,7 +17,7 @@ BUCKETS = 1_000_000
 
 
 class Scratch(Protocol):
-    """A new database file with the source attached read-only."""
+    """A new database file ``path`` with the source attached read-only; ``folder`` takes a copy where reading needs one."""
 
     location: Location
 
@@ -44,7 +45,7 @@ class Scratch(Protocol):
 class DuckDBScratch:
     """DuckDB: both files are attached to an in-memory database, in which the views over Parquet files may live."""
 
-    def __init__(self, source: Location, path: Path) -> None:
+    def __init__(self, source: Location, path: Path, folder: Path) -> None:
         self._files_only = source.address == ":memory:"
         attach = () if self._files_only else (f"ATTACH {literal(source.address)} AS source (READ_ONLY)",)
         self.location = Location(
@@ -87,13 +88,12 @@ class DuckDBScratch:
 class SQLiteScratch:
     """SQLite: the source is attached to the new file, which gets the source's own definitions of tables and indexes."""
 
-    def __init__(self, source: Location, path: Path) -> None:
-        address = f"{Path(source.address).resolve().as_uri()}?mode=ro"
+    def __init__(self, source: Location, path: Path, folder: Path) -> None:
+        address, self._watched = read_only_uri(Path(source.address).resolve(), folder)
         self.location = Location(
             engine="sqlite",
-            address=str(path),
+            address=path.resolve().as_uri(),  # as a URI, so that the address of the source counts as one too
             setup=(*source.setup, f"ATTACH {literal(address)} AS source"),
-            readable=(source.address,),
             writable=True,
         )
 
@@ -122,6 +122,8 @@ class SQLiteScratch:
 
     def finish(self, session: Session) -> Iterable[str]:
         """The source's indexes, and statistics where the source has them."""
+        if self._watched is not None:
+            self._watched.check()
         has_statistics = session.fetch("SELECT 1 FROM source.sqlite_master WHERE name = 'sqlite_stat1'").rows
         return (*self._definitions(session, "index").values(), *(("ANALYZE main",) if has_statistics else ()))
 

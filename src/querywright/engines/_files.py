@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from querywright.errors import DatabaseError
 from querywright.engines.protocol import Limits
+from querywright.errors import DatabaseError
 
 MEMORY = ":memory:"
 
@@ -24,21 +24,15 @@ def existing_file(address: str, format_name: str, signature: bytes, offset: int 
     except FileNotFoundError as error:
         raise DatabaseError(f"{path}: there is no such file.", "Check the path given to --db.") from error
     except IsADirectoryError as error:
-        raise DatabaseError(
-            f"{path} is a folder, not a {format_name} file.", "Name the file inside it."
-        ) from error
+        raise DatabaseError(f"{path} is a folder, not a {format_name} file.", "Name the file inside it.") from error
     except PermissionError as error:
-        raise DatabaseError(
-            f"{path}: permission denied.", f"Make the file readable: chmod u+r '{path}'"
-        ) from error
+        raise DatabaseError(f"{path}: permission denied.", f"Make the file readable: chmod u+r '{path}'") from error
     except OSError as error:
         raise DatabaseError(f"{path} cannot be read: {error.strerror}.") from error
     if not header:
         raise DatabaseError(f"{path} is empty, not a {format_name} database.", "Check the path given to --db.")
     if header[offset:] != signature:
-        raise DatabaseError(
-            f"{path} is not a {format_name} database.", "Check that --db names the right file and format."
-        )
+        raise DatabaseError(f"{path} is not a {format_name} database.", "Check that --db names the right file and format.")
     return path.resolve()
 
 

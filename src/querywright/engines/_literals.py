@@ -1,30 +1,12 @@
-"""Values as SQL literals, and query parameters replaced by them.
-
-DuckDB's Python driver turns the result of a parameterized query into Python objects before it can be used as a relation, which
-would be timed; with literals every query takes the same fast path, and DuckDB plans both alike.
-"""
+"""Python values as DuckDB literals."""
 
 from __future__ import annotations
 
 import datetime
-import math
-import re
 import uuid
-from collections.abc import Sequence
 from decimal import Decimal
 
 from querywright.errors import BindingError
-from querywright.values import Bindings
-
-_TOKEN = re.compile(
-    r"""
-      [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"   # strings and quoted names
-    | --[^\n]* | /\*.*?\*/                                          # comments
-    | \$(?P<tag>[^\W\d]\w*)?\$.*?\$(?P=tag)?\$                      # dollar-quoted strings
-    | \$(?P<dollar>\w+) | (?<![:\w\])]):(?P<colon>[^\W\d]\w*) | \?(?P<question>\d*)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 
 
 def literal(value: object) -> str:
@@ -37,7 +19,7 @@ def literal(value: object) -> str:
         case int():
             return f"({value})" if value < 0 else str(value)
         case float():
-            return f"CAST({value!r} AS DOUBLE)" if math.isfinite(value) else f"CAST('{value}' AS DOUBLE)"
+            return f"CAST('{value!r}' AS DOUBLE)"
         case Decimal():
             return _decimal(value)
         case str():
@@ -67,37 +49,3 @@ def _decimal(value: Decimal) -> str:
     scale = max(0, -int(value.as_tuple().exponent))
     width = max(len(value.as_tuple().digits), scale + 1)
     return f"CAST('{value:f}' AS DECIMAL({min(38, width)}, {scale}))"
-
-
-def with_literals(sql: str, parameters: Bindings) -> str:
-    """``sql`` with ``?``, ``$1``, ``?1``, ``$name`` and ``:name`` replaced by literals.
-
-    A colon starts a parameter only if a value of that name is given: ``list[1:n]`` is a slice. Values that the text does not
-    mention are ignored, since a rewrite may have no more use for one. Raises `BindingError` where a value is missing.
-    """
-    values = dict(parameters)
-    anonymous = 0
-
-    def replaced(token: re.Match[str]) -> str:
-        nonlocal anonymous
-        name = token["dollar"] or token["colon"] or token["question"]
-        if token["colon"] and name not in values:
-            return token[0]
-        if token["question"] == "":
-            anonymous += 1
-            name = str(anonymous)
-        if not name:
-            return token[0]
-        if name not in values:
-            raise missing_value(name, tuple(values))
-        return literal(values[name])
-
-    return _TOKEN.sub(replaced, sql)
-
-
-def missing_value(name: str, given: Sequence[str]) -> BindingError:
-    """The error for a parameter without a value."""
-    known = f" Values were given for: {', '.join(given)}." if given else ""
-    return BindingError(
-        f"The query has a parameter {name} without a value.{known}", f"Give it one, such as: --bind {name}=VALUE"
-    )

@@ -22,7 +22,9 @@ def read_schema(rows: Rows) -> Schema:
         "AND type IN ('table', 'view', 'virtual') ORDER BY name"
     )
     analyzed = bool(rows("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"))
-    counts = dict(rows("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl")) if analyzed else {}
+    counts: dict[str, int | None] = (
+        dict(rows("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl")) if analyzed else {}
+    )
     return Schema(
         tuple(
             _table(rows, name, bool(without_rowid), _row_count(rows, name, kind, bool(without_rowid), counts))
@@ -55,10 +57,7 @@ def _table(rows: Rows, name: str, without_rowid: bool, count: int | None) -> Tab
             keys.append(Key(columns, "enforced"))
     return Table(
         name=name,
-        columns=tuple(
-            Column(column, kind, "enforced" if column in never_null else None)
-            for column, kind, _, _ in described
-        ),
+        columns=tuple(Column(column, kind, "enforced" if column in never_null else None) for column, kind, _, _ in described),
         keys=tuple(keys),
         foreign_keys=_foreign_keys(rows, name),
         rows=count,
@@ -68,9 +67,7 @@ def _table(rows: Rows, name: str, without_rowid: bool, count: int | None) -> Tab
 
 def _foreign_keys(rows: Rows, name: str) -> tuple[ForeignKey, ...]:
     grouped: dict[int, list[Sequence[Any]]] = {}
-    for row in rows(
-        'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq', name
-    ):
+    for row in rows('SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq', name):
         grouped.setdefault(row[0], []).append(row)
     found = []
     for pairs in grouped.values():
@@ -84,9 +81,7 @@ def _foreign_keys(rows: Rows, name: str) -> tuple[ForeignKey, ...]:
     return tuple(found)
 
 
-def _row_count(
-    rows: Rows, name: str, kind: str, without_rowid: bool, counts: dict[str, int | None]
-) -> int | None:
+def _row_count(rows: Rows, name: str, kind: str, without_rowid: bool, counts: dict[str, int | None]) -> int | None:
     """From ANALYZE; else the largest rowid, which is the row count unless rows were deleted."""
     if (counted := counts.get(name)) is not None:
         return counted

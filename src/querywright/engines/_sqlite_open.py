@@ -11,6 +11,8 @@ A file in rollback mode is opened with ``mode=ro``: reading takes shared locks a
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +49,10 @@ def read_only_uri(path: Path, folder: Path) -> tuple[str, Watched | None]:
     stamp = _stamp(path)
     if stamp[1][0] == 0:
         return f"{path.as_uri()}?mode=ro&immutable=1", Watched(path, stamp)
-    return f"{_copy(path, folder).as_uri()}?mode=rw", None
+    copy = _copy(path, folder)
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()  # takes in the log
+    return f"{copy.as_uri()}?mode=ro", None
 
 
 def _log_of(path: Path) -> Path:
@@ -77,6 +82,4 @@ def _copy(path: Path, folder: Path) -> Path:
             shutil.copyfile(_log_of(path), _log_of(copy))
         if _stamp(path) == before:
             return copy
-    raise DatabaseError(
-        f"{path} is being written by another program.", "Close that program, or work on a copy of the file."
-    )
+    raise DatabaseError(f"{path} is being written by another program.", "Close that program, or work on a copy of the file.")

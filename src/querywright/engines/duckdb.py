@@ -1,8 +1,8 @@
 """DuckDB 1.5 and 2.0, embedded.
 
-The user's database is opened read-only. After the location's ``setup`` has run, the session loses access to all files but the database and
-``readable``, and its configuration is locked. Because DuckDB lets a session write wherever it may read, queries are parsed
-first and anything but a SELECT is refused.
+The user's database is opened read-only. After the location's ``setup`` has run, the session loses access to all files but the
+database and ``readable``, and its configuration is locked. Because DuckDB lets a session write wherever it may read, queries are
+parsed first and anything but a SELECT is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from duckdb import StatementType
 from querywright.engines._duckdb_catalog import read_schema
 from querywright.engines._duckdb_plan import read_plan
 from querywright.engines._files import MEMORY, SpillFolder, existing_file
-from querywright.engines._literals import literal, with_literals
+from querywright.engines._literals import literal
+from querywright.engines._text import bare, quoted, with_literals
 from querywright.engines.protocol import Capabilities, Limits, Location, PlanNode, ResultSet, Value
 from querywright.errors import (
     DatabaseError,
@@ -91,8 +92,7 @@ class DuckDBConnection:
             described = [(str(column[0]), str(column[1])) for column in self._run(query).description or ()]
             if any("TIME ZONE" in kind for _, kind in described):
                 self._run(_zoned_as_text(query, [kind for _, kind in described]))
-            limited = max_rows is not None
-            rows = self._connection.fetchmany(max_rows + 1) if limited else self._connection.fetchall()
+            rows = self._connection.fetchall() if max_rows is None else self._connection.fetchmany(max_rows + 1)
         complete = max_rows is None or len(rows) <= max_rows
         return ResultSet(
             columns=tuple(name for name, _ in described),
@@ -111,13 +111,13 @@ class DuckDBConnection:
         """Put a query's rows into a temporary table; return the row count."""
         query = self._query(sql, parameters)
         with _errors_translated():
-            stored = self._run(f"CREATE OR REPLACE TEMPORARY TABLE {_quoted(table)} AS {query}").fetchone()
+            stored = self._run(f"CREATE OR REPLACE TEMPORARY TABLE {quoted(table)} AS {query}").fetchone()
         return int(stored[0]) if stored else 0
 
     def drop(self, table: str) -> None:
         """Remove a temporary table, if it is there."""
         with _errors_translated():
-            self._run(f"DROP TABLE IF EXISTS temp.main.{_quoted(table)}")
+            self._run(f"DROP TABLE IF EXISTS temp.main.{quoted(table)}")
 
     def explain(self, sql: str, parameters: Bindings = (), analyze: bool = False) -> PlanNode:
         """The execution plan; with ``analyze`` also actual rows and times."""
@@ -140,7 +140,7 @@ class DuckDBConnection:
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
         """Append rows; sent as literals, which the driver handles ten times faster than parameters."""
-        target = f"{_qualified(table)} ({', '.join(map(_quoted, columns))})"
+        target = f"{_qualified(table)} ({', '.join(map(quoted, columns))})"
         tuples = ["(" + ", ".join(map(literal, row)) + ")" for row in rows]
         with _errors_translated():
             for start in range(0, len(tuples), _INSERT_ROWS):
@@ -159,8 +159,8 @@ class DuckDBConnection:
         return self._connection.execute(sql)
 
     def _query(self, sql: str, parameters: Bindings) -> str:
-        """The text to run: one SELECT without parameters and without a final semicolon."""
-        text = with_literals(sql, parameters)
+        """The text to run: one SELECT, with its parameters filled in, ready to stand inside another statement."""
+        text = bare(with_literals(sql, parameters))
         if text not in self._accepted:
             with _errors_translated():
                 statements = self._connection.extract_statements(text)
@@ -169,7 +169,7 @@ class DuckDBConnection:
             if statements[0].type != StatementType.SELECT:
                 raise _refused(statements[0].type.name)
             self._accepted.add(text)
-        return text.rstrip().rstrip(";") + "\n"
+        return text
 
 
 def connect(location: Location, limits: Limits) -> DuckDBConnection:
@@ -180,10 +180,10 @@ def connect(location: Location, limits: Limits) -> DuckDBConnection:
 def create_table(table: object) -> str:
     """CREATE TABLE with types, NOT NULLs and keys (as UNIQUE); without foreign keys and checks, so that any order works."""
     assert isinstance(table, Table)
-    lines = [f"{_quoted(c.name)} {c.type}{' NOT NULL' if c.not_null else ''}" for c in table.columns]
-    lines += [f"UNIQUE ({', '.join(map(_quoted, key.columns))})" for key in table.keys]
+    lines = [f"{quoted(c.name)} {c.type}{' NOT NULL' if c.not_null else ''}" for c in table.columns]
+    lines += [f"UNIQUE ({', '.join(map(quoted, key.columns))})" for key in table.keys]
     schema, _, _ = table.name.rpartition(".")
-    preparation = f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)};\n" if schema else ""
+    preparation = f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)};\n" if schema else ""
     return f"{preparation}CREATE TABLE {_qualified(table.name)} ({', '.join(lines)})"
 
 
@@ -206,9 +206,7 @@ def _open(location: Location, limits: Limits, spill: Path) -> duckdb.DuckDBPyCon
     if limits.memory_bytes is not None:
         settings["memory_limit"] = f"{limits.memory_bytes}B"
     try:
-        connection = duckdb.connect(
-            address, read_only=not in_memory and not location.writable, config=settings
-        )
+        connection = duckdb.connect(address, read_only=not in_memory and not location.writable, config=settings)
     except duckdb.Error as error:
         raise _unopened(location.address, str(error)) from error
     try:
@@ -246,9 +244,7 @@ def _unopened(address: str, message: str) -> DatabaseError:
         )
     if "Permission denied" in message:
         return DatabaseError(f"{address}: permission denied.", f"Make it readable: chmod u+r '{address}'")
-    return DatabaseError(
-        f"{address} cannot be opened: {message.strip().splitlines()[0]}", "Check that the file is intact."
-    )
+    return DatabaseError(f"{address} cannot be opened: {message.strip().splitlines()[0]}", "Check that the file is intact.")
 
 
 @contextmanager
@@ -274,16 +270,9 @@ def _refused(kind: str) -> ExecutionError:
 
 def _zoned_as_text(query: str, kinds: Sequence[str]) -> str:
     names = [f"c{position}" for position in range(len(kinds))]
-    cells = (
-        f"CAST({name} AS VARCHAR)" if "TIME ZONE" in kind else name
-        for name, kind in zip(names, kinds, strict=True)
-    )
+    cells = (f"CAST({name} AS VARCHAR)" if "TIME ZONE" in kind else name for name, kind in zip(names, kinds, strict=True))
     return f"SELECT {', '.join(cells)} FROM ({query}) AS q({', '.join(names)})"
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _qualified(table: str) -> str:
-    return ".".join(_quoted(part) for part in table.split(".", 1))
+    return ".".join(quoted(part) for part in table.split(".", 1))

@@ -1,7 +1,7 @@
 """A session: one engine connection inside one worker process, with limits.
 
-Everything that opens a database goes through here. A statement that passes its limit is interrupted, and its process killed a second
-later; the next call then starts a fresh one, in which stored tables are gone.
+Everything that opens a database goes through here. A statement that passes its limit is interrupted, and its process killed
+a second later; the next call then starts a fresh one, in which stored tables are gone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, cast
@@ -41,9 +42,7 @@ def engine_of(location: Location) -> Engine:
     """The engine plug-in that a location names; raises `DatabaseError` where there is none."""
     engines = plugins("querywright.engines")
     if location.engine not in engines:
-        raise DatabaseError(
-            f"There is no database engine named {location.engine!r}.", f"Known engines: {', '.join(engines)}."
-        )
+        raise DatabaseError(f"There is no database engine named {location.engine!r}.", f"Known engines: {', '.join(engines)}.")
     return cast(Engine, engines[location.engine])
 
 
@@ -69,9 +68,7 @@ class Session:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     @property
@@ -79,21 +76,21 @@ class Session:
         """What the engine can do."""
         return engine_of(self.location).CAPABILITIES
 
-    def call(
-        self, function: Callable[..., Result], *arguments: object, limit_s: float | None = None
-    ) -> Result:
+    def call(self, function: Callable[..., Result], *arguments: object, limit_s: float | None = None) -> Result:
         """Return ``function(connection, *arguments)`` as run inside the worker; all of it must be picklable."""
-        return self._worker.call(function, *arguments, limit_s=limit_s)
+        result: Result = self._worker.call(_with_connection, function, arguments, limit_s=limit_s)
+        return result
+
+    def _ask(self, method: str, *arguments: object, limit_s: float | None) -> object:
+        return self._worker.call(_with_connection, methodcaller(method, *arguments), (), limit_s=limit_s)
 
     def schema(self, *, limit_s: float | None = None) -> Schema:
         """Tables and views."""
-        return self.call(_schema, limit_s=limit_s)
+        return cast(Schema, self._ask("schema", limit_s=limit_s))
 
-    def describe(
-        self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None
-    ) -> tuple[tuple[str, str], ...]:
+    def describe(self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> tuple[tuple[str, str], ...]:
         """(name, type) of each output column."""
-        return self.call(_describe, sql, parameters, limit_s=limit_s)
+        return cast("tuple[tuple[str, str], ...]", self._ask("describe", sql, parameters, limit_s=limit_s))
 
     def fetch(
         self,
@@ -104,31 +101,27 @@ class Session:
         limit_s: float | None = None,
     ) -> ResultSet:
         """The rows of a query."""
-        return self.call(_fetch, sql, parameters, max_rows, limit_s=limit_s)
+        return cast(ResultSet, self._ask("fetch", sql, parameters, max_rows, limit_s=limit_s))
 
     def materialize(self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> int:
         """Run a query, discard its rows, return their count."""
-        return self.call(_materialize, sql, parameters, limit_s=limit_s)
+        return cast(int, self._ask("materialize", sql, parameters, limit_s=limit_s))
 
-    def store(
-        self, table: str, sql: str, parameters: Bindings = (), *, limit_s: float | None = None
-    ) -> int:
+    def store(self, table: str, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> int:
         """Put a query's rows into a temporary table; return their count."""
-        return self.call(_store, table, sql, parameters, limit_s=limit_s)
+        return cast(int, self._ask("store", table, sql, parameters, limit_s=limit_s))
 
     def drop(self, table: str, *, limit_s: float | None = None) -> None:
         """Remove a temporary table, if it is there."""
-        self.call(_drop, table, limit_s=limit_s)
+        self._ask("drop", table, limit_s=limit_s)
 
-    def explain(
-        self, sql: str, parameters: Bindings = (), analyze: bool = False, *, limit_s: float | None = None
-    ) -> PlanNode:
+    def explain(self, sql: str, parameters: Bindings = (), analyze: bool = False, *, limit_s: float | None = None) -> PlanNode:
         """The execution plan."""
-        return self.call(_explain, sql, parameters, analyze, limit_s=limit_s)
+        return cast(PlanNode, self._ask("explain", sql, parameters, analyze, limit_s=limit_s))
 
     def execute(self, statement: str, *, limit_s: float | None = None) -> None:
         """Run a statement for its effect."""
-        self.call(_execute, statement, limit_s=limit_s)
+        self._ask("execute", statement, limit_s=limit_s)
 
     def insert(
         self,
@@ -139,11 +132,9 @@ class Session:
         limit_s: float | None = None,
     ) -> None:
         """Append rows to a table of a writable location."""
-        self.call(_insert, table, tuple(columns), list(rows), limit_s=limit_s)
+        self._ask("insert", table, tuple(columns), list(rows), limit_s=limit_s)
 
-    def measure(
-        self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None, position: int = 0
-    ) -> Run:
+    def measure(self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None, position: int = 0) -> Run:
         """One timed `materialize`, under the machine's timing lock; waiting for the lock does not count."""
         with timing_lock():
             return self.call(timed_run, sql, parameters, position, limit_s=limit_s)
@@ -157,8 +148,9 @@ class Session:
 def timed_run(connection: Connection, sql: str, parameters: Bindings = (), position: int = 0) -> Run:
     """Time `materialize` from inside the worker; the caller holds `querywright.workers.timing_lock`.
 
-    ``cpu_ns`` covers all threads of the process. ``peak_bytes`` is the highest resident size of the process during the run: data cached
-    and memory kept by the allocator from earlier runs are part of it, so compare the least of one side with the largest of the other.
+    ``cpu_ns`` covers all threads of the process. ``peak_bytes`` is the highest resident size of the process during the run:
+    data cached and memory kept by the allocator from earlier runs are part of it, so compare the smallest peak of one side
+    with the largest of the other.
     """
     _reset_peak()
     cpu, wall = time.process_time_ns(), time.perf_counter_ns()
@@ -197,3 +189,11 @@ class _Opened:
     def close(self) -> None:
         self.connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _connected(location: Location, limits: Limits) -> _Opened:
+    return _Opened(engine_of(location).connect(location, limits), limits.spill_folder or "")
+
+
+def _with_connection(opened: _Opened, function: Callable[..., Result], arguments: tuple[object, ...]) -> Result:
+    return function(opened.connection, *arguments)

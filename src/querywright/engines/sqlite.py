@@ -1,23 +1,32 @@
 """SQLite, through Python's own driver.
 
-The user's database is opened read-only (see `querywright.engines._sqlite_open`). Nothing can be attached, and while a query is prepared an
-authorizer allows only reading and calling functions. Temporary tables and sorts live in the spill folder.
+The user's database is opened read-only (see `querywright.engines._sqlite_open`). Nothing can be attached, and while a query
+is prepared an authorizer allows only reading and calling functions. Temporary tables and sorts live in the spill folder.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
+from typing import Literal
 
 from querywright.engines._files import MEMORY, SpillFolder, existing_file
-from querywright.engines._literals import missing_value
 from querywright.engines._sqlite_catalog import read_schema
 from querywright.engines._sqlite_open import Watched, read_only_uri
 from querywright.engines._sqlite_plan import read_plan
+from querywright.engines._text import bare, missing_value, quoted
 from querywright.engines.protocol import Capabilities, Limits, Location, PlanNode, ResultSet, Value
-from querywright.errors import DatabaseError, StatementError, StatementOutOfMemory, StatementTimeout
+from querywright.errors import (
+    BindingError,
+    DatabaseError,
+    StatementError,
+    StatementOutOfMemory,
+    StatementTimeout,
+)
 from querywright.sql.schema import Schema, Table
 from querywright.values import Bindings
 
@@ -33,6 +42,7 @@ CAPABILITIES = Capabilities(
     default_null_order="nulls_are_small",
     gaps={
         "actual rows": "EXPLAIN QUERY PLAN knows neither rows nor times, and there is no EXPLAIN ANALYZE",
+        "plan tables": "EXPLAIN QUERY PLAN names tables by their aliases",
         "column types": "the type of a result's column is not known before its rows are; `describe` says ''",
         "decimals": "there is no exact decimal type: DECIMAL columns hold integers and floating-point numbers",
         "dates": "there is no date type: dates are text",
@@ -49,7 +59,9 @@ _READING = {
     sqlite3.SQLITE_FUNCTION,
     sqlite3.SQLITE_RECURSIVE,
 }
+_RECONFIGURING = {sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH}
 _RESULT = "querywright_result"
+_Mode = Literal["trusted", "statement", "query"]
 
 
 class SQLiteConnection:
@@ -57,7 +69,8 @@ class SQLiteConnection:
 
     def __init__(self, location: Location, limits: Limits) -> None:
         self._writable = location.writable
-        self._reading_only = False
+        self._mode: _Mode = "trusted"
+        self._accepted: set[str] = set()
         self._watched: Watched | None = None
         self._spill = SpillFolder(limits)
         try:
@@ -75,32 +88,30 @@ class SQLiteConnection:
 
     def describe(self, sql: str, parameters: Bindings = ()) -> tuple[tuple[str, str], ...]:
         """(name, "") of each output column; repeated names get SQLite's suffixes ``:1``, ``:2``, …."""
-        with self._guarded(reading_only=True):
-            cursor = self._run(f"SELECT * FROM ({_bare(sql)}\n) LIMIT 0", parameters)
+        query = self._query(sql, parameters)
+        with self._guarded("query"):
+            cursor = self._run(f"SELECT * FROM ({query}) LIMIT 0", parameters)
             return tuple((column[0], "") for column in cursor.description)
 
     def fetch(self, sql: str, parameters: Bindings = (), max_rows: int | None = None) -> ResultSet:
         """The rows of a query, at most ``max_rows``."""
-        with self._guarded(reading_only=True):
-            cursor = self._run(sql, parameters)
-            if cursor.description is None:
-                raise StatementError("Expected one query, found none.")
+        query = self._query(sql, parameters)
+        with self._guarded("query"):
+            cursor = self._run(query, parameters)
             rows = cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows + 1)
             columns = tuple(column[0] for column in cursor.description)
             cursor.close()
         complete = max_rows is None or len(rows) <= max_rows
-        return ResultSet(
-            columns, ("",) * len(columns), tuple(rows if complete else rows[:max_rows]), complete
-        )
+        return ResultSet(columns, ("",) * len(columns), tuple(rows if complete else rows[:max_rows]), complete)
 
     def materialize(self, sql: str, parameters: Bindings = ()) -> int:
         """Run a query into a temporary table and drop it; return the row count.
 
         This takes a third of the time that handing the rows to Python and dropping them there takes, and no column is left out.
         """
-        self._check_is_query(sql, parameters)
+        query = self._query(sql, parameters)
         with self._guarded():
-            self._run(f"CREATE TEMP TABLE {_RESULT} AS {_bare(sql)}", parameters)
+            self._run(f"CREATE TEMP TABLE {_RESULT} AS {query}", parameters)
             count = self._connection.execute(f"SELECT max(rowid) FROM temp.{_RESULT}").fetchone()[0]
         self.drop(_RESULT)
         return int(count or 0)
@@ -110,36 +121,37 @@ class SQLiteConnection:
 
         Its columns have no type: SQLite would otherwise convert values on the way in.
         """
-        names = [name for name, _ in self.describe(sql, parameters)]
+        query = self._query(sql, parameters)
+        names = [name for name, _ in self.describe(query, parameters)]
         self.drop(table)
         with self._guarded():
-            self._run(f"CREATE TEMP TABLE {_quoted(table)} ({', '.join(map(_quoted, names))})")
-            return self._run(f"INSERT INTO temp.{_quoted(table)} {_bare(sql)}", parameters).rowcount
+            self._run(f"CREATE TEMP TABLE {quoted(table)} ({', '.join(map(quoted, names))})")
+            return self._run(f"INSERT INTO temp.{quoted(table)} {query}", parameters).rowcount
 
     def drop(self, table: str) -> None:
         """Remove a temporary table, if it is there."""
         with self._guarded():
-            self._run(f"DROP TABLE IF EXISTS temp.{_quoted(table)}")
+            self._run(f"DROP TABLE IF EXISTS temp.{quoted(table)}")
 
     def explain(self, sql: str, parameters: Bindings = (), analyze: bool = False) -> PlanNode:
         """The execution plan; ``analyze`` adds nothing (a declared gap) and does not run the query."""
-        self._check_is_query(sql, parameters)
+        query = self._query(sql, parameters)
         with self._guarded():
-            return read_plan(self._run(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall())
+            return read_plan(self._run(f"EXPLAIN QUERY PLAN {query}", parameters).fetchall())
 
     def execute(self, statement: str) -> None:
         """Run a statement; on read-only locations only one that touches the session's own temporary objects."""
-        with self._guarded():
+        with self._guarded("trusted" if self._writable else "statement"):
             self._run(statement).fetchall()
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
         """Append rows in one transaction; dates and decimals become text and floating-point numbers."""
-        names, marks = ", ".join(map(_quoted, columns)), ", ".join("?" * len(columns))
+        names, marks = ", ".join(map(quoted, columns)), ", ".join("?" * len(columns))
         values = ([_storable(value) for value in row] for row in rows)
         with self._guarded():
             self._connection.execute("BEGIN")
             try:
-                self._connection.executemany(f"INSERT INTO {_quoted(table)} ({names}) VALUES ({marks})", values)
+                self._connection.executemany(f"INSERT INTO {quoted(table)} ({names}) VALUES ({marks})", values)
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
@@ -184,19 +196,24 @@ class SQLiteConnection:
         return connection
 
     def _authorize(self, action: int, *_: str | None) -> int:
-        return sqlite3.SQLITE_DENY if self._reading_only and action not in _READING else sqlite3.SQLITE_OK
+        denied = (self._mode == "query" and action not in _READING) or (self._mode == "statement" and action in _RECONFIGURING)
+        return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
 
-    def _check_is_query(self, sql: str, parameters: Bindings) -> None:
-        """Prepare the statement as a query, which is refused if it is anything else."""
-        with self._guarded(reading_only=True):
-            if not _bare(sql):
+    def _query(self, sql: str, parameters: Bindings) -> str:
+        """The text to run, ready to stand inside another statement; refused unless it can stand as a subquery."""
+        text = bare(sql)
+        if text not in self._accepted:
+            if not text:
                 raise StatementError("Expected one query, found none.")
-            self._run(f"EXPLAIN {sql}", parameters).fetchone()
+            with self._guarded("query"):
+                self._run(f"EXPLAIN SELECT * FROM ({text})", parameters).close()
+            self._accepted.add(text)
+        return text
 
     @contextmanager
-    def _guarded(self, reading_only: bool = False) -> Iterator[None]:
-        """Translate errors; with ``reading_only`` only queries are allowed."""
-        self._reading_only = reading_only
+    def _guarded(self, mode: _Mode = "trusted") -> Iterator[None]:
+        """Translate errors, and restrict what may be prepared meanwhile."""
+        self._mode = mode
         try:
             yield
         except sqlite3.Error as error:
@@ -204,7 +221,7 @@ class SQLiteConnection:
         except MemoryError as error:
             raise StatementOutOfMemory("The statement passed its memory limit.") from error
         finally:
-            self._reading_only = False
+            self._mode = "trusted"
         if self._watched is not None:
             self._watched.check()
 
@@ -228,6 +245,45 @@ def connect(location: Location, limits: Limits) -> SQLiteConnection:
 def create_table(table: object) -> str:
     """CREATE TABLE with types, NOT NULLs and keys (as UNIQUE); without foreign keys and checks, so that any order works."""
     assert isinstance(table, Table)
-    lines = [f"{_quoted(c.name)} {c.type}{' NOT NULL' if c.not_null else ''}" for c in table.columns]
-    lines += [f"UNIQUE ({', '.join(map(_quoted, key.columns))})" for key in table.keys]
-    return f"CREATE TABLE {_quoted(table.name)} ({', '.join(lines)})"
+    lines = [f"{quoted(c.name)} {c.type}{' NOT NULL' if c.not_null else ''}" for c in table.columns]
+    lines += [f"UNIQUE ({', '.join(map(quoted, key.columns))})" for key in table.keys]
+    return f"CREATE TABLE {quoted(table.name)} ({', '.join(lines)})"
+
+
+def _unopened(address: str, message: str) -> DatabaseError:
+    if "locked" in message:
+        return DatabaseError(
+            f"{address} is locked by another program.", "Wait for it or close it, or work on a copy of the file."
+        )
+    if "readonly" in message:
+        return DatabaseError(
+            f"{address} has an unfinished transaction of a program that crashed.",
+            f"Let SQLite roll it back: sqlite3 '{address}' 'SELECT count(*) FROM sqlite_master'",
+        )
+    return DatabaseError(f"{address} cannot be opened: {message}.", "Check that the file is intact.")
+
+
+def _translated(error: sqlite3.Error) -> Exception:
+    message = str(error)
+    if message == "interrupted":
+        return StatementTimeout("The statement was stopped.")
+    if message == "out of memory":
+        return StatementOutOfMemory("The statement passed its memory limit.")
+    if "did not supply a value for binding" in message:
+        return missing_value(message.rpartition(" ")[2].strip(":$?@."), ())
+    if "Incorrect number of bindings" in message:
+        return BindingError(f"The parameter values do not fit the query: {message}")
+    if message == "not authorized":
+        return StatementError("The statement is refused here: only queries may run.")
+    return StatementError(message)
+
+
+def _storable(value: Value) -> Value:
+    match value:
+        case Decimal():
+            return float(value)
+        case datetime.datetime():
+            return value.isoformat(" ")
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+    return value

@@ -41,7 +41,7 @@ Watcher = Callable[[Side, Run], None]
 class TimedSession(Protocol):
     """What the clock needs of a database session."""
 
-    def measure(self, sql: str, parameters: Bindings = (), limit_s: float | None = None) -> Run:
+    def measure(self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> Run:
         """Materialize the query's result once; raises `StatementTimeout` when it passes ``limit_s`` seconds."""
         ...
 
@@ -76,7 +76,7 @@ class _Race:
             try:
                 if remaining_s <= 0:
                     raise StatementTimeout(f"A round passed its limit of {limit_s:g} s.")
-                runs.append(self.session.measure(query.sql, parameters, remaining_s))
+                runs.append(self.session.measure(query.sql, parameters, limit_s=remaining_s))
             except StatementTimeout:
                 self.stopped.add(side)
                 return Run(int(limit_s * 1e9), 0, 0, self.position)

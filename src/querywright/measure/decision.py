@@ -22,11 +22,12 @@ def threshold(floor: float) -> float:
 
 
 def within_memory(original: Sequence[Run], candidate: Sequence[Run]) -> bool:
-    """Whether the candidate's highest peak stays within `MEMORY_FACTOR` times the original's.
+    """Whether the candidate's highest peak stays within `MEMORY_FACTOR` times the original's lowest.
 
+    Both run in one process, whose memory keeps traces of the candidate while the original runs: its lowest peak holds the fewest.
     A peak of 0 was not measured: a stopped run has none, nor have engines whose memory is out of sight.
     """
-    allowed = MEMORY_FACTOR * max((run.peak_bytes for run in original), default=0)
+    allowed = MEMORY_FACTOR * min((run.peak_bytes for run in original if run.peak_bytes), default=0)
     return not allowed or all(run.peak_bytes <= allowed for run in candidate)
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from querywright.errors import RunError
-from querywright.runs.files import read_json, read_text, sync_folder, write_json, write_text
+from querywright.runs.files import read_json, read_text, sync_folder, write_json, write_text, writing
 from querywright.runs.iteration import Iteration, IterationDirectory
 from querywright.runs.layout import LAYOUTS, Mode, layout
 from querywright.runs.progression import comparison, convergence, speedups, summary, transform_stack
@@ -59,12 +59,13 @@ class RunDirectory:
     ) -> RunDirectory:
         """Make a run directory under ``root``, complete with its input or not at all.
 
-        ``configuration``, ``query_dag`` and ``complexity`` hold what JSON can. Raises `RunError` where ``root`` cannot be written.
+        ``configuration``, ``query_dag`` and ``complexity`` hold what JSON can. Raises `RunError` where ``root`` cannot be
+        written.
         """
         layout(mode)
         started = datetime.now().astimezone()
         draft = root / f".{uuid.uuid4().hex}"
-        try:
+        with writing(root):
             (draft / "input").mkdir(parents=True)
             write_text(draft / "input" / "original.sql", query.sql)
             write_json(draft / "input" / "query_dag.json", query_dag or {})
@@ -79,11 +80,6 @@ class RunDirectory:
             }
             write_json(draft / METADATA, metadata)
             path = _publish(draft, f"{_label(query)}_{started:%Y%m%d_%H%M%S}_{mode}")
-        except OSError as error:
-            raise RunError(
-                f"A run directory cannot be made in {root}: {error.strerror}",
-                "Choose another folder, for example: export QUERYWRIGHT_RUNS=~/querywright-runs",
-            ) from error
         return cls(path, query, mode, started, dict(configuration))
 
     @classmethod
@@ -159,7 +155,8 @@ class RunDirectory:
 
     def _folder(self, name: str) -> Path:
         folder = self.path / name
-        folder.mkdir(exist_ok=True)
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
         return folder
 
 

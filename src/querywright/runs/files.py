@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,28 @@ from querywright.errors import RunError
 Json = Mapping[str, Any] | list[Any]
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the file system objects to into a `RunError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"The run cannot be written to {path}: {error.strerror or error}",
+            "Free space there or choose another folder, for example: export QUERYWRIGHT_RUNS=~/querywright-runs",
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file in one step: its old content, or none, is seen until the new one is on the disk."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(text.encode("utf-8"))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
+    with writing(path):
+        with temporary.open("wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
 
 
 def write_json(path: Path, value: Json) -> None:
@@ -31,13 +45,14 @@ def write_json(path: Path, value: Json) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Add one line that survives a crash once this returns; a line that a crash cut short before is removed first."""
-    with path.open("a+b") as file:
-        file.seek(0)
-        file.truncate(_end_of_last_line(file.read()))
-        file.write(line.encode("utf-8") + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
+    with writing(path):
+        with path.open("a+b") as file:
+            file.seek(0)
+            file.truncate(_end_of_last_line(file.read()))
+            file.write(line.encode("utf-8") + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
 
 
 def read_lines(path: Path) -> list[str]:

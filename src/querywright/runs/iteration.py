@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from querywright.errors import RunError
-from querywright.runs.files import append_line, read_json, read_lines, read_text, write_json, write_text
+from querywright.runs.files import append_line, read_json, read_lines, read_text, write_json, write_text, writing
 from querywright.runs.serialize import from_json, to_json
 from querywright.values import Attempt, Run
 
@@ -41,7 +41,8 @@ class IterationDirectory:
         history: str = "",
     ) -> None:
         """Store what the iteration starts from; ``history`` is left out where there is none yet."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / "examples.json", list(examples))
         write_json(self.path / "ml_hints.json", ml_hints or {})
         if history:

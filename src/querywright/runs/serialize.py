@@ -7,6 +7,7 @@ a counterexample's rows stays a string.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,10 +18,12 @@ from querywright.errors import RunError
 T = TypeVar("T")
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _build(kind: Any) -> TypeAdapter[Any]:
     # A bare dataclass takes no configuration from the adapter; as a member of a union it inherits it.
     return TypeAdapter(kind | None, config=ConfigDict(ser_json_inf_nan="strings"))
+
+
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(_build)
 
 
 def to_json(value: object) -> str:

@@ -18,13 +18,45 @@ Span = tuple[int, int]
 
 SLOT = "__slot_{}__"
 _QUERY = (exp.Select, exp.SetOperation)
-_SELECT_PARTS = frozenset("with_ distinct expressions from_ joins where group having windows qualify order limit offset".split())
-_BRANCH_PARTS = frozenset("with_ this expression distinct order limit offset".split())
+_SELECT_PARTS = frozenset(
+    [
+        "with_",
+        "distinct",
+        "expressions",
+        "from_",
+        "joins",
+        "where",
+        "group",
+        "having",
+        "windows",
+        "qualify",
+        "order",
+        "limit",
+        "offset",
+    ]
+)
+_BRANCH_PARTS = frozenset(["with_", "this", "expression", "distinct", "order", "limit", "offset"])
 _OPERATORS: dict[type[exp.SetOperation], str] = {
     exp.Union: "UNION",
     exp.Except: "EXCEPT",
     exp.Intersect: "INTERSECT",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a unit stands in the text, and the comments and line breaks around it.
+
+    ``heads`` are the comments in front of the unit, ``tail`` those behind it on its last line with the blanks
+    before them. ``newline`` is the line break and indentation that start the unit's line, empty on a shared line;
+    ``leading`` tells whether the separator stands on that line too.
+    """
+
+    span: Span
+    heads: tuple[str, ...] = ()
+    tail: str = ""
+    newline: str = ""
+    leading: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -41,28 +73,28 @@ class Item:
     operator: str
     skeleton: str
     key: str
-    span: Span | None = None
+    place: Place | None = None
 
 
 @dataclass(eq=False, slots=True)
 class Clause:
     """A clause: ``header`` such as ``GROUP BY`` (empty where its only item holds the whole clause) and its items.
 
-    ``header_end`` is the offset behind the header's text; ``itemized`` tells whether the items have spans too.
+    ``header_end`` is the offset behind the header's text; ``itemized`` tells whether every item has a place too.
     """
 
     name: str
     header: str
     items: list[Item]
     key: str
-    span: Span | None = None
+    place: Place | None = None
     header_end: int = 0
     itemized: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class Block:
-    """A query. ``span`` is its text, without enclosing parentheses; ``located`` tells whether its clauses have spans."""
+    """A query. ``span`` is its text, without enclosing parentheses; ``located`` tells whether its clauses have places."""
 
     clauses: list[Clause]
     key: str

@@ -1,19 +1,22 @@
 """Where the blocks, clauses and items of a query tree stand in the text that the tree was parsed from.
 
 The tokens are split along the same grammar as the tree (`querywright.sql._blocks`): clause keywords, commas, ANDs and set
-operators at parenthesis depth zero. Where the counts of both sides disagree (a star that was expanded, a syntax not known here), that
-clause or block simply has no spans below its own, and is kept or printed as a whole.
+operators at parenthesis depth zero. Where the counts of both sides disagree (a star that was expanded, a syntax not known
+here), that clause or block simply has no spans below its own, and is kept or printed as a whole.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 
 import sqlglot
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
-from querywright.sql._blocks import Block, Clause, Item, Span
+from querywright.sql._blocks import Block, Clause, Item, Place, Span
+from querywright.sql._page import parse_gap
 
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
@@ -21,7 +24,7 @@ _STARTS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
 _SET_OPERATORS = {TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT}
 _OR = {TokenType.OR, TokenType.XOR}
 _JOINS = {TokenType.JOIN, TokenType.STRAIGHT_JOIN}
-_JOIN_WORDS = frozenset("LEFT RIGHT FULL OUTER INNER CROSS NATURAL SEMI ANTI ASOF POSITIONAL".split())
+_JOIN_WORDS = frozenset(["LEFT", "RIGHT", "FULL", "OUTER", "INNER", "CROSS", "NATURAL", "SEMI", "ANTI", "ASOF", "POSITIONAL"])
 _CLAUSES = {
     TokenType.SELECT: "select",
     TokenType.FROM: "from",
@@ -60,7 +63,7 @@ class _Locator:
         while low < high and self._types[low] == TokenType.L_PAREN and self._close.get(low) == high - 1:
             low, high = low + 1, high - 1
         if low < high and len(item.children) == 1:
-            item.span = self._span(low, high)
+            item.place = Place(self._span(low, high))
             self._block(item.children[0], low, high)
 
     def _span(self, low: int, high: int) -> Span:
@@ -93,6 +96,35 @@ class _Locator:
         ends = [at for _, at in found[1:]] + [high]
         for clause, (_, at), end_at in zip(block.clauses, found, ends, strict=True):
             self._clause(clause, at, end_at)
+        self._surroundings(block, block.span[1])
+
+    def _surroundings(self, block: Block, block_end: int) -> None:
+        """Attach the comments and line breaks between clauses and items to the units they belong to."""
+        for before, after in pairwise(block.clauses):
+            self._gap(before, after)
+        last = block.clauses[-1]
+        if last.place:
+            closing = parse_gap(self._text[last.place.span[1] : block_end], closing=True)
+            last.place = replace(last.place, tail=closing.tail)
+        for clause in block.clauses:
+            if not clause.itemized or not clause.place:
+                continue
+            first = clause.items[0]
+            if first.place:
+                gap = parse_gap(self._text[clause.header_end : first.place.span[0]])
+                clause.header_end += len(gap.tail)
+                first.place = replace(first.place, heads=gap.heads, newline=gap.newline)
+            for left, right in pairwise(clause.items):
+                self._gap(left, right)
+            end = clause.items[-1]
+            if end.place:
+                end.place = replace(end.place, tail=clause.place.tail)
+
+    def _gap(self, before: Clause | Item, after: Clause | Item) -> None:
+        if before.place and after.place:
+            gap = parse_gap(self._text[before.place.span[1] : after.place.span[0]])
+            before.place = replace(before.place, tail=gap.tail)
+            after.place = replace(after.place, heads=gap.heads, newline=gap.newline, leading=gap.leading)
 
     def _is_clause(self, at: int) -> bool:
         if self._types[at] == TokenType.FROM and at > 1 and self._types[at - 1] == TokenType.DISTINCT:
@@ -109,7 +141,7 @@ class _Locator:
         return low
 
     def _clause(self, clause: Clause, low: int, high: int) -> None:
-        clause.span = self._span(low, high)
+        clause.place = Place(self._span(low, high))
         start = low
         if clause.header:
             start = self._after_header(clause, low)
@@ -119,11 +151,11 @@ class _Locator:
         starts = self._item_starts(clause, start, high)
         if len(starts) != len(clause.items):
             return
-        clause.itemized = True
         ends = [first - separators for first, separators in starts[1:]] + [high]
         for item, (first, _), end in zip(clause.items, starts, ends, strict=True):
             if first < end:
                 self._item(item, first, end)
+        clause.itemized = all(item.place for item in clause.items)
 
     def _after_header(self, clause: Clause, low: int) -> int:
         if clause.name == "with":
@@ -165,7 +197,7 @@ class _Locator:
         return starts
 
     def _item(self, item: Item, low: int, high: int) -> None:
-        item.span = self._span(low, high)
+        item.place = Place(self._span(low, high))
         ranges = list(self._queries(low, high))
         if len(ranges) == len(item.children):
             for child, (first, end) in zip(item.children, ranges, strict=True):

@@ -74,7 +74,9 @@ def correlation(facts: Facts, body: exp.Select) -> Correlation | str | None:
         else:
             comparison = _comparison(predicate, outer_columns)
             if comparison is None:
-                return "the subquery depends on the outer block by something other than comparisons of its columns with outer ones"
+                return (
+                    "the subquery depends on the outer block by something other than comparisons of its columns with outer ones"
+                )
             (keys if comparison.operator is exp.EQ else ranges).append(comparison)
     if not outer_columns <= placed:
         return "outer columns are used outside of the subquery's WHERE"

@@ -16,6 +16,7 @@ from querywright.sql.predicates import (
     ColumnKey,
     column_key,
     conjuncts,
+    equality_identifies,
     equated_columns,
     pinned_column,
     unwrap,
@@ -40,9 +41,14 @@ def unique(facts: Facts, query: exp.Query, columns: frozenset[str]) -> Premises 
         return _unique_set_operation(facts, query, columns)
     if not isinstance(query, exp.Select):
         return None
-    outputs = {projection.alias_or_name: _bare(projection) for projection in query.expressions}
-    if query.args.get("distinct") and columns >= set(outputs) and not query.args["distinct"].args.get("on"):
+    if query.args.get("distinct") and columns >= set(query.named_selects) and not query.args["distinct"].args.get("on"):
         return frozenset()
+    return unique_before_distinct(facts, query, columns)
+
+
+def unique_before_distinct(facts: Facts, query: exp.Select, columns: frozenset[str]) -> Premises | None:
+    """Like `unique` for the rows of ``query`` without its own DISTINCT."""
+    outputs = {projection.alias_or_name: _bare(projection) for projection in query.expressions}
     if any(isinstance(node, exp.Unnest | exp.Explode) for node in query.expressions for node in node.walk()):
         return None
     chosen = [outputs[name] for name in columns if name in outputs]
@@ -52,11 +58,11 @@ def unique(facts: Facts, query: exp.Query, columns: frozenset[str]) -> Premises 
     if any(_aggregates(projection, query) for projection in query.expressions):
         return frozenset()  # a global aggregate is one row
     keys = frozenset(column_key(node) for node in chosen if isinstance(node, exp.Column))
-    return _rows_determined(facts, query, keys)
+    return identifying(facts, query, keys)
 
 
-def _rows_determined(facts: Facts, select: exp.Select, keys: frozenset[ColumnKey]) -> Premises | None:
-    """Premises under which ``keys`` identify a joined row of ``select``."""
+def identifying(facts: Facts, select: exp.Select, keys: frozenset[ColumnKey]) -> Premises | None:
+    """See `Facts.identifying`."""
     sources = facts.sources(select)
     if not sources or select.args.get("laterals"):
         return None
@@ -101,14 +107,20 @@ def closure(facts: Facts, select: exp.Select, start: frozenset[ColumnKey]) -> tu
     while changed:
         before = len(known)
         for left, right in equalities:
-            a, b = column_key(left), column_key(right)
-            if facts.home(left) is select and facts.home(right) is select and (a in known) != (b in known):
-                known |= {a, b}
+            if facts.home(left) is not select or facts.home(right) is not select:
+                continue
+            for given, other in ((left, right), (right, left)):
+                if column_key(given) in known and equality_identifies(other, given):
+                    known.add(column_key(other))
         for alias, predicates in outer:
             known |= _determined_by_outer_join(facts, select, alias, predicates, known)
         for source in sources.values():
             names = frozenset(name for alias, name in known if alias == source.alias)
             proof = unique_source(facts, source, names)
+            if proof is not None and source.nullable:
+                # the NULLs of a row without a match must differ from every row of the source
+                present = _never_null(facts, source, names)
+                proof = None if present is None else proof | present
             if proof is not None:
                 everything = {(source.alias, name) for name in _column_names(source)}
                 if not everything <= known:
@@ -126,8 +138,8 @@ def _pinned_by_outside(facts: Facts, predicate: exp.Expr, select: exp.Select) ->
     homes = [facts.home(column) for column in pair]
     return [
         column
-        for column, home, other in zip(pair, homes, reversed(homes), strict=True)
-        if home is select and other is not None and other is not select
+        for column, given, home, other in zip(pair, reversed(pair), homes, reversed(homes), strict=True)
+        if home is select and other is not None and other is not select and equality_identifies(column, given)
     ]
 
 
@@ -147,10 +159,28 @@ def _determined_by_outer_join(
         pair = equated_columns(predicate)
         pinned = pinned_column(predicate)
         if pair is not None:
-            found |= {column_key(column) for column in pair if column.table == alias}
+            found |= {
+                column_key(column)
+                for column, given in (pair, pair[::-1])
+                if column.table == alias and given.table != alias and equality_identifies(column, given)
+            }
         elif pinned is not None and pinned.table == alias:
             found.add(column_key(pinned))
     return found
+
+
+def _never_null(facts: Facts, source: Source, names: frozenset[str]) -> Premises | None:
+    """Premises under which one of these columns of a FROM entry holds no NULL of its own; None if not known."""
+    for name in sorted(names):
+        if source.query is not None:
+            premises = facts.not_null_output(source.query, name)
+            if premises is not None:
+                return premises
+        elif source.table is not None:
+            column = source.table.column(name)
+            if column is not None and column.not_null is not None:
+                return frozenset([Premise("not_null", source.table.name, (column.name,), column.not_null)])
+    return None
 
 
 def _column_names(source: Source) -> list[str]:
@@ -260,7 +290,7 @@ def total_order(facts: Facts, query: exp.Query) -> Premises | None:
         return proof
     keys = {column_key(node) for node in hidden if isinstance(node, exp.Column) and node.table}
     keys |= {column_key(node) for name in chosen if isinstance(node := outputs.get(name), exp.Column)}
-    return _rows_determined(facts, query, frozenset(keys))
+    return identifying(facts, query, frozenset(keys))
 
 
 def _order_name(node: exp.Expr, names: list[str]) -> str | None:

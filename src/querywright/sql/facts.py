@@ -171,7 +171,7 @@ class Facts:
     # ------------------------------------------------------------------ keys, dependencies, order
 
     def unique(self, query: exp.Query, columns: Collection[str]) -> Premises | None:
-        """Premises under which no two rows of ``query`` agree (NULLs counted as equal) in the output ``columns``; None if not known."""
+        """Premises under which no two rows of ``query`` agree in the output ``columns``, NULLs equal; None if not known."""
         key = (id(query), frozenset(columns))
         if key in self._unique:
             return self._unique[key]
@@ -197,8 +197,16 @@ class Facts:
         """Premises under which no two rows of ``query`` are equal; None if not known."""
         return self.unique(query, [name for name in query.named_selects])
 
+    def duplicate_free_before_distinct(self, select: exp.Select) -> Premises | None:
+        """Premises under which no two rows of ``select`` would be equal even without its own DISTINCT; None if not known."""
+        return dependencies.unique_before_distinct(self, select, frozenset(select.named_selects))
+
+    def identifying(self, select: exp.Select, columns: Collection[ColumnKey]) -> Premises | None:
+        """Premises under which no two joined rows of ``select`` (before grouping) agree in ``columns``; None if not known."""
+        return dependencies.identifying(self, select, frozenset(columns))
+
     def determined(self, select: exp.Select, columns: Collection[ColumnKey]) -> tuple[frozenset[ColumnKey], Premises]:
-        """Columns of the joined rows of ``select`` (after WHERE, before grouping) that ``columns`` determine, and the premises used."""
+        """Columns of the joined rows of ``select`` (before grouping) that ``columns`` determine, and the premises used."""
         return dependencies.closure(self, select, frozenset(columns))
 
     def total_order(self, query: exp.Query) -> Premises | None:

@@ -125,13 +125,27 @@ def constant(node: exp.Expr) -> bool:
     ) and deterministic(node)
 
 
+def equality_identifies(column: exp.Expr, given: exp.Expr) -> bool:
+    """Whether ``column = given`` allows only one value of ``column``, as far as the types tell.
+
+    Comparing text with a number converts the text, and '1' and '01' both equal 1; comparing exact numbers with floating ones
+    rounds. Types that are not known are taken to fit.
+    """
+    own, other = (node.type.this if node.type is not None else exp.DataType.Type.UNKNOWN for node in (column, given))
+    if exp.DataType.Type.UNKNOWN in (own, other) or other is exp.DataType.Type.NULL:
+        return True
+    if own in exp.DataType.TEXT_TYPES:
+        return other in exp.DataType.TEXT_TYPES
+    return own in exp.DataType.FLOAT_TYPES or other not in exp.DataType.FLOAT_TYPES
+
+
 def pinned_column(predicate: exp.Expr) -> exp.Column | None:
     """The column of ``column = constant`` in either order; None for anything else."""
     bare = unwrap(predicate)
     if not isinstance(bare, exp.EQ):
         return None
     for column, other in ((bare.this, bare.expression), (bare.expression, bare.this)):
-        if isinstance(unwrap(column), exp.Column) and constant(other):
+        if isinstance(unwrap(column), exp.Column) and constant(other) and equality_identifies(unwrap(column), other):
             return unwrap(column)  # type: ignore[return-value]
     return None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from querywright.sql.facts import Facts
-from querywright.sql.predicates import conjunction, where_conjuncts, set_where
+from querywright.sql.predicates import conjunction, set_where, where_conjuncts
 
 
 def comma(join: exp.Join) -> bool:

@@ -11,12 +11,12 @@ from querywright.sql.correlation import Correlation, correlation, place, scalar_
 from querywright.sql.facts import Facts
 from querywright.sql.failures import may_fail
 from querywright.sql.order import order_sensitive_calls
-from querywright.sql.predicates import unwrap
+from querywright.sql.predicates import unwrap, where_conjuncts
 from querywright.transforms.protocol import Blocked
 
 _NULL_ON_NO_ROWS = (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop)
 _CLAUSES = ("where", "expressions", "having", "order", "qualify")
-_ONLY = {"expressions", "from_", "joins", "where", "order", "limit", "with_", "kind"}
+_ONLY = {"expressions", "from_", "joins", "where", "order", "limit", "with_"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ScalarAggregate:
         return self.body.expressions[0].unalias()
 
     def evaluated_by(self, column_of: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
-        """The projection, moved, with each aggregate replaced by ``column_of(aggregate)``; a count is 0 where the column is NULL."""
+        """The projection, moved, with ``column_of(aggregate)`` for each aggregate; a count is 0 where that is NULL."""
         holder = exp.Paren(this=self.value)
         for call in self.calls:
             column = column_of(call)
@@ -106,7 +106,8 @@ def _obstacle(found: ScalarAggregate, facts: Facts) -> str | None:
         return "an aggregate's argument mentions outer columns"
     if not facts.deterministic(body) or order_sensitive_calls(body):
         return "the subquery is not deterministic"
-    if any(may_fail(node, facts.dialect) for node in (*found.calls, *(key.inner for key in found.correlation.keys))):
+    evaluated = [*found.calls, *where_conjuncts(body), *(body.args.get("joins") or [])]
+    if any(may_fail(node, facts.dialect) for node in evaluated):
         return "the aggregate would be evaluated for rows it was not evaluated for before, and may fail on them"
     if outer.args.get("laterals") or found.clause not in _CLAUSES:
         return "the subquery stands in a join condition or a GROUP BY"

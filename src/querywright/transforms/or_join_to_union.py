@@ -1,18 +1,21 @@
 """Splits an OR that spans several tables into disjoint branches of a UNION ALL.
 
-What: ``FROM a, b WHERE … AND (p1 OR p2)`` becomes ``FROM (SELECT … WHERE … AND p1 UNION ALL SELECT … WHERE … AND p2 AND p1 IS NOT TRUE)``;
-    SELECT list, grouping, ORDER BY and LIMIT stay above the derived table. An OR in the ON of an inner join is split in the same way.
-When: p1 and p2 are different equi-joins (the engine would have to try all pairs of rows; measured 300x to 500x), or filters of different tables, of
-    which none can be applied before the join (TPC-DS 15: 2.2x, 45: 1.4x, but 0.7x in a micro-measurement on DuckDB 1.5, so timing decides).
-    Operands on one and the same table stay together; at most three branches.
-Sound: every row for which the OR is TRUE makes exactly one branch TRUE: the first operand that is TRUE; ``IS NOT TRUE`` also lets operands that are
-    UNKNOWN pass. WHERE distributes over UNION ALL whatever the joins are; ON does where the join is inner and no RIGHT or FULL join is in the
-    block. The FROM clause is evaluated once a branch, so it must not hold random functions or depend on the order of rows.
+What: ``FROM a, b WHERE … AND (p1 OR p2)`` becomes ``FROM (SELECT … WHERE … AND p1 UNION ALL SELECT … WHERE … AND p2 AND
+    p1 IS NOT TRUE)``; SELECT list, grouping, ORDER BY and LIMIT stay above the derived table. An OR in the ON of an inner
+    join is split in the same way.
+When: p1 and p2 are different equi-joins (the engine would have to try all pairs of rows; measured 300x to 500x), or
+    filters of different tables, of which none can be applied before the join (TPC-DS 15: 2.2x, 45: 1.4x, but 0.7x in a
+    micro-measurement on DuckDB 1.5, so timing decides). Operands on one and the same table stay together; at most
+    three branches.
+Sound: every row for which the OR is TRUE makes exactly one branch TRUE, that of the first operand that is TRUE; the
+    exclusion lets operands that are UNKNOWN pass. WHERE distributes over UNION ALL whatever the joins are; ON does where
+    the join is inner and no RIGHT or FULL join is in the block. The FROM clause is evaluated once a branch, so it must
+    not hold random functions or depend on the order of rows.
 Source: TPC-DS 15 and 45, TPC-H 19; measured in this project.
 Example:
     >>> show("SELECT a.x FROM a JOIN b ON a.k = b.k OR a.k = b.old", a="k INT, x INT", b="k INT, old INT")
-    SELECT matched.x AS x FROM (SELECT a.x AS x FROM a AS a JOIN b AS b ON a.k = b.k UNION ALL SELECT a.x AS x FROM a AS a JOIN b AS b ON \
-a.k = b.old AND NOT (a.k = b.k) IS TRUE) AS matched
+    SELECT matched.x AS x FROM (SELECT a.x AS x FROM a AS a JOIN b AS b ON a.k = b.k UNION ALL
+    SELECT a.x AS x FROM a AS a JOIN b AS b ON a.k = b.old AND NOT (a.k = b.k) IS TRUE) AS matched
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Whether a candidate returns what the original returns: comparison, witness databases, mutants, grades."""

@@ -1,9 +1,9 @@
 """Comparison of two query results inside the engine, of any size.
 
-The rules of equality, all in this module and `querywright.verify.rows`: results are bags of rows (compared by position, NULL equals
-NULL), their cells exact but for a relative tolerance of 1e-9 in floating-point columns; under a top-level ORDER BY the sequence of sort keys
-must agree as well, and the whole rows where the order is total. Where the outermost LIMIT of the original cuts through
-ties, the candidate may choose other rows among those ties, and no others.
+The rules of equality stand in this module and in `querywright.verify.rows`: results are bags of rows, compared by position, NULL
+equal to NULL; cells are exact but for a relative tolerance of 1e-9 in floating-point columns; under a top-level ORDER BY
+the sequence of sort keys must agree as well, and the whole rows where the order is total. Where the outermost LIMIT of
+the original cuts through ties, the candidate may choose other rows among those ties, and no others.
 
     terms = terms_of(text, facts)                                      # once per original
     stored = session.call(store_original, text, terms, bindings)       # once per original, bindings and database
@@ -24,16 +24,21 @@ from querywright.sql.facts import Facts
 from querywright.sql.parse import parse_query
 from querywright.sql.predicates import unwrap
 from querywright.values import Bindings
-from querywright.verify.rows import unmatched
+from querywright.verify.rows import Row, unmatched
 
 _ORIGINAL = "querywright_original"
 _CANDIDATE = "querywright_candidate"
 _CELLS = "querywright_cells"
+_LIFTED = "querywright_lifted"
 _SHOWN_ROWS = 5
 _LARGEST_FETCH = 500_000
-"""Rows that may be matched in Python when floating-point columns differ beyond what the engine could pair."""
+"""Rows per side that are paired in Python where floating-point columns differ beyond what the engine could pair."""
 
-_LABEL = "printf('%.10e', CAST({} AS DOUBLE) + 0.0)"
+_LABELS = {
+    "sqlite": "CASE WHEN typeof({0}) = 'real' OR typeof({0}) = 'integer' AND abs({0}) < 1e10 "
+    "THEN printf('%.10e', {0} + 0.0) ELSE {0} END",
+    "": "CASE WHEN {0} IS NOT NULL THEN printf('%.10e', CAST({0} AS DOUBLE) + 0.0) END",
+}
 """Eleven significant digits: cells with the same label are nearer to each other than a tenth of the tolerance."""
 
 
@@ -41,10 +46,11 @@ _LABEL = "printf('%.10e', CAST({} AS DOUBLE) + 0.0)"
 class Terms:
     """What it means to return what the original returns.
 
-    ``floating`` are the positions of columns with tolerance, in addition to those whose type the engine reports as floating. ``keys`` are
-    the positions of the leading sort keys that show in the result; under a ``total`` order the whole sequence of rows counts.
-    ``lifted`` is the original without its outermost LIMIT, set where that LIMIT leaves a choice; ``hidden_key`` says that
-    the choice depends on a sort key that is not in the result. ``strict`` asks for identical column names and types.
+    ``floating`` are the positions of columns with tolerance where the engine does not report the types of results.
+    ``keys`` are the positions of the leading sort keys that show in the result; under a ``total`` order the whole sequence
+    of rows counts. ``lifted`` is the original without its outermost LIMIT, set where that LIMIT leaves a choice;
+    ``hidden_key`` says that the choice depends on a sort key that is not in the result. ``strict`` asks for identical
+    column names and types.
     """
 
     dialect: str
@@ -54,7 +60,6 @@ class Terms:
     lifted: str | None = None
     hidden_key: bool = False
     strict: bool = True
-    untyped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ class Difference:
 class Comparison:
     """The outcome of a comparison of ``rows`` original rows: equal unless ``difference``.
 
-    ``undecided`` says why neither equality nor a difference could be established; ``refined`` that the candidate made another valid
-    choice among ties.
+    ``undecided`` says why neither equality nor a difference could be established; ``refined`` that the candidate made
+    another valid choice among ties.
     """
 
     rows: int
@@ -106,8 +111,6 @@ def terms_of(text: str, facts: Facts, *, strict: bool = True, exact_decimals: bo
     floating = floating_columns(tree, exact_decimals=exact_decimals)
     positions = sort_positions(tree)
     visible = [position for position in takewhile(lambda p: p is not None, positions) if position is not None]
-    # Below a floating-point key rounding noise decides which later keys are compared.
-    certain = next((index + 1 for index, position in enumerate(visible) if position in floating), len(visible))
     premises = facts.total_order(tree) if positions else None
     total = premises is not None and all(p.basis in ("enforced", "declared") for p in premises)
     choice = any(ambiguity.top_level for ambiguity in ambiguities(facts))
@@ -120,17 +123,16 @@ def terms_of(text: str, facts: Facts, *, strict: bool = True, exact_decimals: bo
     return Terms(
         dialect=facts.dialect,
         floating=floating,
-        keys=tuple(visible[:certain]),
+        keys=tuple(visible),
         total=total and not floating & set(visible) and not choice,
         lifted=lifted,
         hidden_key=choice and len(visible) < len(positions),
         strict=strict,
-        untyped=not exact_decimals,
     )
 
 
 def sort_positions(tree: exp.Query) -> list[int | None]:
-    """For each key of the outermost ORDER BY the position of the output column it sorts by, None where it is not in the output."""
+    """For each key of the outermost ORDER BY the position of the output column it sorts by, None where there is none."""
     order = tree.args.get("order")
     if order is None:
         return []
@@ -156,8 +158,8 @@ def store_original(connection: Connection, sql: str, terms: Terms, bindings: Bin
     columns = _columns(connection, _ORIGINAL)
     distinct = False
     if terms.dialect == "duckdb" and rows:
-        grouped = f"SELECT 1 FROM {_quoted(_ORIGINAL)} GROUP BY {_listed(columns)}"
-        distinct = _number(connection, f"SELECT COUNT(*) FROM ({grouped}) AS groups") == rows
+        grouped = f"SELECT 1 FROM {_quoted(_ORIGINAL)} GROUP BY {', '.join(map(_quoted, columns))}"
+        distinct = connection.fetch(f"SELECT COUNT(*) FROM ({grouped}) AS groups").rows[0][0] == rows
     return Stored(_ORIGINAL, described, columns, rows, distinct, bindings)
 
 
@@ -172,8 +174,7 @@ def compare(connection: Connection, original: Stored, sql: str, terms: Terms) ->
         if rows != original.rows:
             found = Difference(f"The original returns {original.rows} rows, the candidate {rows}.")
             return Comparison(original.rows, found)
-        sides = _Sides(connection, original, terms, described)
-        return sides.comparison()
+        return _Comparer(connection, original, terms, [kind for _, kind in described]).comparison()
     finally:
         connection.drop(_CANDIDATE)
 
@@ -212,36 +213,36 @@ def is_floating(kind: str) -> bool:
     return kind.upper().startswith(("DOUBLE", "FLOAT", "REAL")) and not kind.endswith("]")
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """The two stored results with the statements that compare them."""
+class _Comparer:
+    """The stored results and the statements that compare them."""
 
-    connection: Connection
-    original: Stored
-    terms: Terms
-    described: tuple[tuple[str, str], ...]
-
-    @property
-    def floating(self) -> frozenset[int]:
-        both = [*enumerate(self.original.described), *enumerate(self.described)]
-        return self.terms.floating | {position for position, (_, kind) in both if is_floating(kind)}
-
-    @property
-    def candidate_columns(self) -> tuple[str, ...]:
-        return _columns(self.connection, _CANDIDATE)
+    def __init__(self, connection: Connection, original: Stored, terms: Terms, kinds: Sequence[str]) -> None:
+        self.connection = connection
+        self.original = original
+        self.terms = terms
+        both = [*enumerate(kind for _, kind in original.described), *enumerate(kinds)]
+        self.floating = frozenset(i for i, kind in both if is_floating(kind) or (not kind and i in terms.floating))
+        self.columns = {
+            _ORIGINAL: original.columns,
+            _CANDIDATE: _columns(connection, _CANDIDATE),
+        }
+        self.every = range(len(original.columns))
 
     def comparison(self) -> Comparison:
         rows = self.original.rows
-        every = range(len(self.original.columns))
-        if rows == 0 or self.in_step(every):
+        if rows == 0 or self.in_step(self.every):
             return Comparison(rows)
-        if not self.included() and not self.balanced():
+        if not self.included() and self.exists(self.signed(_ORIGINAL, _CANDIDATE)):
             left, right, undecided = self.leftovers()
             if undecided:
                 return Comparison(rows, undecided=undecided)
             if left or right:
                 return self.refinement(left, right)
-        return self.order_checked(every if self.terms.total else self.terms.keys)
+        return self.order_checked(self.every if self.terms.total else self.sequence_keys())
+
+    def sequence_keys(self) -> list[int]:
+        """Sort keys whose sequence is certain: below a floating-point key, rounding noise decides which rows come first."""
+        return list(takewhile(lambda position: position not in self.floating, self.terms.keys))
 
     def order_checked(self, positions: Sequence[int], *, refined: bool = False) -> Comparison:
         exact = [position for position in positions if position not in self.floating]
@@ -251,20 +252,14 @@ class _Sides:
 
     def in_step(self, positions: Sequence[int]) -> bool:
         """Whether the n-th rows of both sides agree at ``positions``, for every n."""
-        pairs = zip(self.original.columns, self.candidate_columns, strict=True)
-        tests = [
-            f"{self.distinct(f'o.{_quoted(ours)}', f'c.{_quoted(theirs)}')}"
-            for position, (ours, theirs) in enumerate(pairs)
-            if position in positions
-        ]
-        original, candidate = _quoted(_ORIGINAL), _quoted(_CANDIDATE)
-        joined = (
-            f"{original} AS o POSITIONAL JOIN {candidate} AS c"
+        ours, theirs = self.columns[_ORIGINAL], self.columns[_CANDIDATE]
+        tests = [f"NOT ({self.same(f'o.{_quoted(ours[i])}', f'c.{_quoted(theirs[i])}')})" for i in positions]
+        paired = (
+            f"{_quoted(_ORIGINAL)} AS o POSITIONAL JOIN {_quoted(_CANDIDATE)} AS c"
             if self.terms.dialect == "duckdb"
-            else f"{original} AS o JOIN {candidate} AS c ON o.rowid = c.rowid"
+            else f"{_quoted(_ORIGINAL)} AS o JOIN {_quoted(_CANDIDATE)} AS c ON o.rowid = c.rowid"
         )
-        found = self.connection.fetch(f"SELECT 1 FROM {joined} WHERE {' OR '.join(tests)} LIMIT 1")
-        return not found.rows
+        return not self.exists(f"SELECT 1 FROM {paired} WHERE {' OR '.join(tests)}")
 
     def included(self) -> bool:
         """Whether set inclusion shows equal bags: the original has no duplicates and each of its rows has a partner.
@@ -273,34 +268,104 @@ class _Sides:
         """
         if not self.original.duplicate_free:
             return False
-        pairs = zip(self.original.columns, self.candidate_columns, strict=True)
-        same = " AND ".join(f"o.{_quoted(a)} IS NOT DISTINCT FROM c.{_quoted(b)}" for a, b in pairs)
-        missing = f"SELECT 1 FROM {_quoted(_ORIGINAL)} AS o WHERE NOT EXISTS"
-        partner = f"(SELECT 1 FROM {_quoted(_CANDIDATE)} AS c WHERE {same})"
-        return not self.connection.fetch(f"{missing} {partner} LIMIT 1").rows
+        pairs = zip(self.columns[_ORIGINAL], self.columns[_CANDIDATE], strict=True)
+        same = " AND ".join(self.same(f"o.{_quoted(a)}", f"c.{_quoted(b)}") for a, b in pairs)
+        partner = f"SELECT 1 FROM {_quoted(_CANDIDATE)} AS c WHERE {same}"
+        return not self.exists(f"SELECT 1 FROM {_quoted(_ORIGINAL)} AS o WHERE NOT EXISTS ({partner})")
 
-    def balanced(self) -> bool:
-        """Whether the signed bag is empty."""
-        return not self.connection.fetch(f"{self.signed(self.plain())} LIMIT 1").rows
-
-    def leftovers(self) -> tuple[list[Sequence[object]], list[Sequence[object]], str]:
-        """Rows without partner on either side after pairing with tolerance, and why they could not be found out."""
-        floating = self.floating
-        cells = self.labels() if floating else self.plain()
-        count = self.connection.store(_CELLS, self.signed(cells))
+    def leftovers(self) -> tuple[list[Row], list[Row], str]:
+        """Rows without a partner on either side, and why that could not be found out. Without tolerance only a few are listed."""
+        if not self.floating:
+            rows = self.connection.fetch(self.signed(_ORIGINAL, _CANDIDATE), max_rows=2 * _SHOWN_ROWS).rows
+            return [row[:-1] for row in rows if row[-1] > 0], [row[:-1] for row in rows if row[-1] < 0], ""  # type: ignore[operator]
+        self.connection.store(_CELLS, self.signed(_ORIGINAL, _CANDIDATE, labeled=True))
         try:
-            sides = [self.members(table) for table in (_ORIGINAL, _CANDIDATE)]
-            if count > _LARGEST_FETCH or not floating:
-                shown = [self.connection.fetch(f"{side} LIMIT {_SHOWN_ROWS}").rows for side in sides]
-                if floating:
-                    return [], [], "Too many rows differ in floating-point columns by less than can be paired."
-                ours, theirs = (self.connection.fetch(self.surplus(sign)).rows for sign in (">", "<"))
-                del shown
-                return list(ours), list(theirs), ""
-            fetched = [self.connection.fetch(side, max_rows=2 * _LARGEST_FETCH) for side in sides]
-            if not all(result.complete for result in fetched):
-                return [], [], "Too many rows differ in floating-point columns by less than can be paired."
-            left, right = unmatched(fetched[0].rows, fetched[1].rows, floating)
-            return left, right, ""
+            sides = [self.connection.fetch(self.members(table), max_rows=_LARGEST_FETCH) for table in (_ORIGINAL, _CANDIDATE)]
         finally:
             self.connection.drop(_CELLS)
+        if not all(side.complete for side in sides):
+            return [], [], "Too many rows differ in floating-point columns to pair them."
+        return *unmatched(sides[0].rows, sides[1].rows, self.floating), ""
+
+    def refinement(self, left: list[Row], right: list[Row]) -> Comparison:
+        """The results are not equal as bags; the candidate's may still be a valid choice among the ties at the LIMIT."""
+        rows = self.original.rows
+        found = Difference("The rows differ.", _shown(left), _shown(right))
+        if self.terms.lifted is None:
+            return Comparison(rows, found)
+        if self.terms.hidden_key:
+            return Comparison(rows, undecided="The LIMIT cuts through ties of a sort key that is not in the result.")
+        if not self.same_keys():
+            return Comparison(rows, found)
+        self.connection.store(_LIFTED, self.terms.lifted, self.original.bindings)
+        self.columns[_LIFTED] = _columns(self.connection, _LIFTED)
+        try:
+            foreign = self.signed(_CANDIDATE, _LIFTED, labeled=bool(self.floating), having="> 0")
+            if self.exists(foreign) and (not self.floating or self.foreign_rows()):
+                return Comparison(rows, found)
+        finally:
+            self.connection.drop(_LIFTED)
+        return self.order_checked(self.sequence_keys(), refined=True)
+
+    def same_keys(self) -> bool:
+        """Whether both sides hold the same bag of sort keys."""
+        if not self.terms.keys:
+            return True
+        sides = []
+        for table in (_ORIGINAL, _CANDIDATE):
+            keys = ", ".join(_quoted(self.columns[table][position]) for position in self.terms.keys)
+            sides.append(self.connection.fetch(f"SELECT {keys} FROM {_quoted(table)}").rows)
+        floating = frozenset(index for index, position in enumerate(self.terms.keys) if position in self.floating)
+        return unmatched(sides[0], sides[1], floating) == ([], [])
+
+    def foreign_rows(self) -> bool:
+        """Whether some candidate row is, within tolerance, no row of the original without LIMIT."""
+        sides = [self.connection.fetch(f"SELECT * FROM {_quoted(table)}").rows for table in (_LIFTED, _CANDIDATE)]
+        return bool(unmatched(sides[0], sides[1], self.floating)[1])
+
+    # ------------------------------------------------------------------ statements
+
+    def signed(self, left: str, right: str, *, labeled: bool = False, having: str = "<> 0") -> str:
+        """The signed bag: rows of ``left`` count +1, rows of ``right`` -1; what cancels out is gone."""
+        names = ", ".join(f"c{position}" for position in self.every)
+        sides = [
+            f"SELECT {', '.join(self.cells(table, labeled))}, {sign} AS sign FROM {_quoted(table)}"
+            for table, sign in ((left, "1"), (right, "-1"))
+        ]
+        both = " UNION ALL ".join(sides)
+        return f"SELECT {names}, SUM(sign) AS n FROM ({both}) AS b GROUP BY {names} HAVING SUM(sign) {having}"
+
+    def cells(self, table: str, labeled: bool) -> list[str]:
+        columns = [_quoted(column) for column in self.columns[table]]
+        label = _LABELS.get(self.terms.dialect, _LABELS[""])
+        return [
+            f"{label.format(column) if labeled and position in self.floating else column} AS c{position}"
+            for position, column in enumerate(columns)
+        ]
+
+    def members(self, table: str) -> str:
+        """The rows of ``table`` that lie in cells where the two sides do not cancel out."""
+        tests = " AND ".join(
+            self.same(f"{_quoted(_CELLS)}.c{position}", cell.rpartition(" AS ")[0])
+            for position, cell in enumerate(self.cells(table, True))
+        )
+        return f"SELECT * FROM {_quoted(table)} WHERE EXISTS (SELECT 1 FROM {_quoted(_CELLS)} WHERE {tests})"
+
+    def same(self, left: str, right: str) -> str:
+        return f"{left} IS {right}" if self.terms.dialect == "sqlite" else f"{left} IS NOT DISTINCT FROM {right}"
+
+    def exists(self, query: str) -> bool:
+        return bool(self.connection.fetch(f"{query} LIMIT 1").rows)
+
+
+def _columns(connection: Connection, table: str) -> tuple[str, ...]:
+    """The names that the engine gave the columns of a stored result: duplicates are made different."""
+    return tuple(name for name, _ in connection.describe(f"SELECT * FROM {_quoted(table)}"))
+
+
+def _shown(rows: Sequence[Row]) -> tuple[tuple[object, ...], ...]:
+    return tuple(tuple(row) for row in rows[:_SHOWN_ROWS])
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -19,9 +19,7 @@ _LARGEST_MATCHING = 1_000
 """Rows per side up to which an assignment is searched for where the sorted order does not give one."""
 
 
-def unmatched(
-    original: Iterable[Row], candidate: Iterable[Row], floating: frozenset[int]
-) -> tuple[list[Row], list[Row]]:
+def unmatched(original: Iterable[Row], candidate: Iterable[Row], floating: frozenset[int]) -> tuple[list[Row], list[Row]]:
     """Rows of each side that have no partner on the other side when both are taken as bags; two empty lists mean equal.
 
     NULLs are equal to each other, and so are NaNs. A row has at most one partner.
@@ -48,15 +46,15 @@ def close(left: object, right: object) -> bool:
         return left is right
     if not isinstance(left, (int, float, Decimal)) or not isinstance(right, (int, float, Decimal)):
         return left == right
+    if isinstance(left, int) and isinstance(right, int):
+        return left == right
     a, b = float(left), float(right)
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return a == b or (math.isfinite(a) and math.isfinite(b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b)))
 
 
-def same_sequence(
-    original: Sequence[Row], candidate: Sequence[Row], positions: Sequence[int], floating: frozenset[int]
-) -> bool:
+def same_sequence(original: Sequence[Row], candidate: Sequence[Row], positions: Sequence[int], floating: frozenset[int]) -> bool:
     """Whether the cells at ``positions`` agree row by row."""
     return len(original) == len(candidate) and all(
         close(ours[position], theirs[position])
@@ -99,7 +97,7 @@ def _hashable(cell: object) -> Hashable:
         return tuple((key, _hashable(value)) for key, value in cell.items())
     if isinstance(cell, (bytearray, memoryview)):
         return bytes(cell)
-    return cell  # type: ignore[return-value]
+    return cell
 
 
 def _match(ours: list[Row], theirs: list[Row], floating: Sequence[int]) -> tuple[list[Row], list[Row]]:

@@ -1,0 +1,108 @@
+"""One self-contained HTML file about an outcome: summary, progression, difference, plans, every attempt."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from querywright.databases.database import Database
+from querywright.engines.protocol import Limits
+from querywright.engines.session import Session
+from querywright.errors import InputError
+from querywright.serve.plans import plan_lines
+from querywright.serve.wording import evidence, milliseconds, speed, stack
+from querywright.sql.difference import unified
+from querywright.values import Attempt, Outcome
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}pre{background:#f5f7fa;padding:.8rem;overflow-x:auto;font-size:13px;line-height:1.4}
+.added{background:#e3f6e5;color:#0b5d1e}.removed{background:#fde8e8;color:#8c1c1c}.same{color:#556}
+table{border-collapse:collapse;width:100%;font-size:14px}td,th{border-bottom:1px solid #dde3ea;padding:.3rem .5rem;text-align:left;vertical-align:top}
+.big{font-size:2rem;font-weight:600}.plans{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
+@media(max-width:50rem){.plans{grid-template-columns:1fr}}
+"""
+
+
+def write_report(path: Path, outcome: Outcome, database: Database, limits: Limits) -> None:
+    """Write the report; raises `InputError` where the file cannot be written."""
+    best = outcome.best
+    name = escape(outcome.original.name or "query")
+    parts = [f"<h1>{name}: {outcome.status}</h1>"]
+    if best is not None:
+        parts += [f'<p class="big">{escape(speed(best.timing))}</p>', f"<p>{escape(stack(best))}</p>", f"<p>{escape(evidence(best.verdict))}</p>"]
+    if outcome.reason:
+        parts.append(f"<p>{escape(outcome.reason)}</p>")
+    parts += ["<h2>Progression</h2>", _chart(outcome.attempts)]
+    if best is not None:
+        parts += ["<h2>Difference</h2>", _difference(outcome.original.sql, best.candidate.query.sql)]
+        parts += ["<h2>Plans</h2>", _plans(outcome, best, database, limits)]
+    parts += ["<h2>Attempts</h2>", _attempts(outcome.attempts), "<h2>Original</h2>", f"<pre>{escape(outcome.original.sql)}</pre>"]
+    parts += ["<h2>Measured with</h2>", _table(("what", "value"), [*outcome.environment, ("seconds in all", f"{outcome.seconds:g}")])]
+    body = "\n".join(parts)
+    page = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head><body>{body}</body></html>\n'
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.", "Choose another file with --report.") from error
+
+
+def _chart(attempts: tuple[Attempt, ...]) -> str:
+    """Speedup of each timed attempt in order, with the best so far as a line."""
+    ratios = [attempt.timing.ratio for attempt in attempts if attempt.timing is not None]
+    if not ratios:
+        return "<p>Nothing was timed.</p>"
+    width, height, top = 900, 220, max(2.0, *ratios) * 1.1
+    step = width / (len(ratios) + 1)
+    best, points, dots = 1.0, [f"0,{height - height / top:.1f}"], []
+    for number, ratio in enumerate(ratios, start=1):
+        best = max(best, ratio)
+        x = number * step
+        points.append(f"{x:.1f},{height - best / top * height:.1f}")
+        dots.append(f'<circle cx="{x:.1f}" cy="{height - ratio / top * height:.1f}" r="4" fill="#2f6fde"><title>{ratio:.2f}x</title></circle>')
+    base = height - height / top
+    return (
+        f'<svg viewBox="0 0 {width} {height + 20}" role="img" aria-label="speedup by attempt">'
+        f'<line x1="0" y1="{base:.1f}" x2="{width}" y2="{base:.1f}" stroke="#aab" stroke-dasharray="4"/>'
+        f'<text x="4" y="{base - 4:.1f}" font-size="12" fill="#667">1.0x (original)</text>'
+        f'<polyline points="{" ".join(points)}" fill="none" stroke="#1d9a52" stroke-width="2"/>{"".join(dots)}'
+        f'<text x="{width - 4}" y="{height + 16}" font-size="12" fill="#667" text-anchor="end">timed attempts; best {best:.2f}x</text></svg>'
+    )
+
+
+def _difference(before: str, after: str) -> str:
+    signs = {"added": "+", "removed": "-"}
+    lines = (
+        f'<span class="{line.kind}">{signs.get(line.kind, " ")} {escape(line.text)}</span>' for line in unified(before, after)
+    )
+    return "<pre>" + "\n".join(lines) + "</pre>"
+
+
+def _plans(outcome: Outcome, best: Attempt, database: Database, limits: Limits) -> str:
+    bindings = outcome.original.bindings[0] if outcome.original.bindings else ()
+    with Session(database.location, limits) as session:
+        texts = [
+            "\n".join(plan_lines(session.explain(sql, bindings))) for sql in (outcome.original.sql, best.candidate.query.sql)
+        ]
+    shown = (f"<div><h3>{title}</h3><pre>{escape(text)}</pre></div>" for title, text in zip(("Before", "After"), texts, strict=True))
+    return f'<div class="plans">{"".join(shown)}</div>'
+
+
+def _attempts(attempts: tuple[Attempt, ...]) -> str:
+    rows = [
+        (
+            stack(attempt),
+            attempt.verdict.grade,
+            speed(attempt.timing),
+            f"{milliseconds(attempt.timing.candidate_ms)}" if attempt.timing is not None else "",
+            attempt.failure or evidence(attempt.verdict),
+        )
+        for attempt in attempts
+    ]
+    return _table(("transforms", "grade", "speed", "time", "evidence"), rows)
+
+
+def _table(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in headers)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"

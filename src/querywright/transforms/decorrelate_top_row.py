@@ -1,0 +1,149 @@
+"""Computes the first row per key once instead of sorting a subquery for every outer row.
+
+What: ``(SELECT x FROM t WHERE t.k = outer.k ORDER BY y DESC LIMIT 1)`` becomes a LEFT JOIN with the rows of ``t`` numbered per key
+    in that order, on the key and the number 1.
+When: many outer rows look up their latest or largest row and no index serves the order; it loses where few outer rows meet a
+    good index.
+Sound: ROW_NUMBER is 1 for exactly one row of each key, so no outer row is duplicated or lost; without a match the value is NULL
+    either way. Keys, NULLs and types as in decorrelate_scalar_aggregate. Rows that tie in the ORDER BY must agree in ``x``, which
+    keys have to prove: otherwise the engine may pick another row than before.
+Source: Galindo-Legaria and Joshi, "Orthogonal optimization of subqueries and aggregation", 2001.
+Example:
+    >>> show(
+    ...     "SELECT u.id, (SELECT o.total FROM orders AS o WHERE o.user_id = u.id ORDER BY o.id DESC LIMIT 1) AS latest "
+    ...     "FROM users AS u",
+    ...     users="id INT", orders="id INT PRIMARY KEY, user_id INT, total INT",
+    ... )
+    SELECT u.id AS id, orders_by_user_id.total AS latest FROM users AS u LEFT JOIN (SELECT o.user_id AS match_1, o.total AS total,
+    ROW_NUMBER() OVER (PARTITION BY o.user_id ORDER BY o.id DESC) AS position FROM orders AS o) AS orders_by_user_id ON
+    orders_by_user_id.match_1 = u.id AND orders_by_user_id.position = 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from querywright.sql.correlation import Correlation, correlation, grouped, one_group_matches, place, scalar_subqueries
+from querywright.sql.facts import Facts, Premises
+from querywright.sql.failures import may_fail
+from querywright.sql.predicates import ColumnKey, column_key, set_where, unwrap, where_conjuncts
+from querywright.transforms._joined_lookup import join_lookup, joinable
+from querywright.transforms.protocol import Blocked, Family, Site
+
+FAMILY: Family = "decorrelate"
+ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
+
+_ONLY = {"expressions", "from_", "joins", "where", "order", "limit"}
+_CLAUSES = ("where", "expressions", "order", "qualify")
+
+
+@dataclass(frozen=True)
+class TopRow(Site):
+    """A subquery that takes the first row of its key."""
+
+    body: exp.Select
+    correlation: Correlation
+
+
+def find(query: exp.Query, facts: Facts) -> Iterator[TopRow | Blocked]:
+    """Correlated subqueries with ORDER BY and LIMIT 1 that are used as a value."""
+    for subquery, body in scalar_subqueries(facts):
+        limit = body.args.get("limit")
+        if limit is None or body.args.get("order") is None or body.expressions[0].find(exp.AggFunc):
+            continue
+        related = correlation(facts, body)
+        if related is None:
+            continue
+        obstacle = related if isinstance(related, str) else _obstacle(subquery, body, related, facts)
+        if obstacle or isinstance(related, str):
+            yield Blocked(subquery, obstacle or "")
+            continue
+        premises = _determined_by_order(body, facts)
+        if premises is None:
+            yield Blocked(subquery, "rows may tie in the ORDER BY and differ in the value")
+        else:
+            yield TopRow(subquery, body, related, premises=premises)
+
+
+def _obstacle(subquery: exp.Subquery, body: exp.Select, related: Correlation, facts: Facts) -> str | None:
+    if {name for name, value in body.args.items() if value} - _ONLY or body.args["limit"].expression != exp.Literal.number(1):
+        return "the subquery has clauses beyond SELECT, FROM, WHERE, ORDER BY and LIMIT 1"
+    if related.ranges or not related.keys:
+        return "the subquery must depend on the outer block by equality"
+    if not all(one_group_matches(key.inner, key.outer) for key in related.keys):
+        return "grouping and comparing must agree: the types of the compared columns are unknown or convert"
+    if facts.local_columns(body.expressions[0], related.outer) or facts.local_columns(body.args["order"], related.outer):
+        return "the value or its order mentions outer columns"
+    if not facts.deterministic(body) or body.find(exp.Window):
+        return "the subquery is not deterministic or has windows"
+    evaluated = [body.expressions[0], *where_conjuncts(body), *(body.args.get("joins") or []), body.args["order"]]
+    if any(may_fail(node, facts.dialect) for node in evaluated):
+        return "the value would be evaluated for rows it was not evaluated for before, and may fail on them"
+    clause, within_aggregate = place(subquery, related.outer)
+    if clause not in _CLAUSES or (clause != "where" and not within_aggregate and grouped(related.outer)):
+        return "the subquery stands in a join condition or in a block that groups"
+    if not joinable(related.outer) or related.outer.args.get("laterals"):
+        return "the outer block mixes commas with RIGHT or FULL joins"
+    return None
+
+
+def _determined_by_order(body: exp.Select, facts: Facts) -> Premises | None:
+    """Premises under which rows of one key that tie in the ORDER BY agree in the value."""
+    ordering = [_resolved(ordered.this, body) for ordered in body.args["order"].expressions]
+    value = body.expressions[0].unalias()
+    if any(unwrap(node) == unwrap(value) for node in ordering):
+        return frozenset()
+    start: set[ColumnKey] = {column_key(bare) for node in ordering if isinstance(bare := unwrap(node), exp.Column)}
+    known, premises = facts.determined(body, start)
+    needed = {column_key(column) for column in facts.local_columns(value, body)}
+    if value.find(exp.Query) or not needed <= known:
+        return None
+    return frozenset() if needed <= start else premises
+
+
+def _resolved(node: exp.Expr, body: exp.Select) -> exp.Expr:
+    """What an ORDER BY entry means where it is the name of the projection."""
+    bare = unwrap(node)
+    projection = body.expressions[0]
+    named = isinstance(bare, exp.Column) and not bare.table and bare.name == projection.alias_or_name
+    return projection.unalias() if named or bare == exp.Literal.number(1) else node
+
+
+def rewrite(site: TopRow, facts: Facts) -> exp.Query:
+    """Number the rows of each key, join the first."""
+    body, related = site.body, site.correlation
+    value = body.expressions[0].unalias()
+    first = next(iter(facts.sources(body).values()))
+    key = unwrap(related.keys[0].inner)
+    alias = facts.fresh_name(f"{first.node.name or 'rows'}_by_{key.name if isinstance(key, exp.Column) else 'key'}")
+    name = value.name if isinstance(value, exp.Column) and value.name not in ("position", "match_1") else "value"
+    order = exp.Order(
+        expressions=[
+            exp.Ordered(**{**ordered.args, "this": _resolved(ordered.this, body).copy()})
+            for ordered in body.args["order"].expressions
+        ]
+    )
+    keys = [key.inner.copy() for key in related.keys]
+    number = exp.Window(this=exp.RowNumber(), partition_by=[inner.copy() for inner in keys], order=order)
+    derived = exp.Select(
+        expressions=[
+            *(exp.alias_(inner, f"match_{place}") for place, inner in enumerate(keys, 1)),
+            exp.alias_(value.copy(), name),
+            exp.alias_(number, "position"),
+        ],
+        from_=body.args["from_"].copy(),
+        joins=[join.copy() for join in body.args.get("joins") or []],
+    )
+    set_where(derived, [predicate.copy() for predicate in related.local])
+    on: list[exp.Expr] = [
+        exp.EQ(this=exp.column(f"match_{place}", alias), expression=key.outer.copy()) for place, key in enumerate(related.keys, 1)
+    ]
+    on += [predicate.copy() for predicate in related.outside]
+    on.append(exp.EQ(this=exp.column("position", alias), expression=exp.Literal.number(1)))
+    site.node.replace(exp.column(name, alias))
+    subquery = exp.Subquery(this=derived, alias=exp.TableAlias(this=exp.to_identifier(alias)))
+    join_lookup(facts, related.outer, subquery, on, inner=False)
+    return facts.tree

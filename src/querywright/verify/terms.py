@@ -1,0 +1,157 @@
+"""The cells of made-up rows: open variables, expressions over them, and the kinds of values they take."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sqlglot import exp
+
+Value = object
+"""None, bool, int, Decimal, float, str, date or datetime."""
+
+
+class NotEvaluable(Exception):
+    """The expression is outside of what this module computes."""
+
+
+@dataclass(eq=False)
+class Variable:
+    """A cell whose value is still open; variables that an equality joins share one ``root``."""
+
+    kind: str
+    nullable: bool = True
+    parent: Variable | None = None
+    hints: list[Value] = field(default_factory=list)
+    value: Value = None
+    identifies: bool = False
+
+    @property
+    def root(self) -> Variable:
+        """The representative of the variables that are equal to this one."""
+        node = self
+        while node.parent is not None:
+            node = node.parent
+        return node
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    """An expression together with the rows it is evaluated on."""
+
+    node: exp.Expr
+    environment: Environment
+
+
+Term = Variable | Closure
+
+
+@dataclass(eq=False)
+class Environment:
+    """The made-up row of each source of one query block, and those of the blocks around it."""
+
+    parent: Environment | None = None
+    sources: dict[str, dict[str, Term]] = field(default_factory=dict)
+    outputs: dict[str, Term] = field(default_factory=dict)
+    subqueries: dict[int, Term] = field(default_factory=dict)
+    parameters: dict[str, Variable] = field(default_factory=dict)
+    copies: Variable = field(default_factory=lambda: Variable("integer", nullable=False, value=1))
+
+    def term(self, column: exp.Column) -> Term:
+        """What a column stands for; raises `NotEvaluable` for a source whose rows are not made up."""
+        name = column.name.lower()
+        if not column.table:
+            if name in self.outputs:
+                return self.outputs[name]
+            raise NotEvaluable(name)
+        environment: Environment | None = self
+        while environment is not None:
+            found = environment.sources.get(column.table)
+            if found is not None:
+                if name in found:
+                    return found[name]
+                raise NotEvaluable(name)
+            environment = environment.parent
+        raise NotEvaluable(name)
+
+
+def resolve(node: exp.Expr, environment: Environment) -> Term:
+    """The variable that an expression denotes, following columns of nested queries; else the expression itself."""
+    term: Term = Closure(node, environment)
+    for _ in range(40):
+        if isinstance(term, Variable):
+            return term.root
+        bare, environment = term.node, term.environment
+        while isinstance(bare, (exp.Paren, exp.Alias)):
+            bare = bare.this
+        if isinstance(bare, exp.Column):
+            try:
+                term = environment.term(bare)
+            except NotEvaluable:
+                return Closure(bare, environment)
+        elif isinstance(bare, exp.Subquery) and id(bare) in environment.subqueries:
+            term = environment.subqueries[id(bare)]
+        elif isinstance(bare, (exp.Max, exp.Min, exp.Avg, exp.AnyValue, exp.First)) and bare.this is not None:
+            term = Closure(bare.this, environment)
+        elif isinstance(bare, (exp.Placeholder, exp.Parameter)) and bare.name in environment.parameters:
+            return environment.parameters[bare.name].root
+        else:
+            return Closure(bare, environment)
+    raise NotEvaluable("cyclic definition")
+
+
+def kind_of(spelled: str) -> str:
+    """The family of a type: integer, decimal, float, text, boolean, date, timestamp, time or other."""
+    name = spelled.upper()
+    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "INTERVAL")):
+        return "other"
+    families = (
+        ("INT", "integer"),
+        ("LONG", "integer"),
+        ("DEC", "decimal"),
+        ("NUM", "decimal"),
+        ("DOUBLE", "float"),
+        ("FLOAT", "float"),
+        ("REAL", "float"),
+        ("CHAR", "text"),
+        ("TEXT", "text"),
+        ("STRING", "text"),
+        ("CLOB", "text"),
+        ("BOOL", "boolean"),
+        ("TIMESTAMP", "timestamp"),
+        ("DATETIME", "timestamp"),
+        ("DATE", "date"),
+        ("TIME", "time"),
+    )
+    return next((family for word, family in families if word in name), "other")
+
+
+def as_kind(value: Value, kind: str) -> Value:
+    """``value`` converted to a kind; raises `NotEvaluable` where it has no such form."""
+    if value is None:
+        return None
+    try:
+        match kind:
+            case "integer" if isinstance(value, (int, float, Decimal, str)):
+                return int(Decimal(str(value)))
+            case "decimal" if isinstance(value, (int, float, Decimal, str)):
+                return Decimal(str(value))
+            case "float" if isinstance(value, (int, float, Decimal, str)):
+                return float(value)
+            case "text":
+                return value if isinstance(value, str) else str(value)
+            case "date" if isinstance(value, (str, datetime.date)):
+                return moment_of(datetime.date.fromisoformat(value[:10]) if isinstance(value, str) else value).date()
+            case "timestamp" if isinstance(value, (str, datetime.date)):
+                return datetime.datetime.fromisoformat(value) if isinstance(value, str) else moment_of(value)
+            case "boolean" if isinstance(value, (bool, int)):
+                return bool(value)
+    except (ValueError, ArithmeticError) as error:
+        raise NotEvaluable(str(value)) from error
+    raise NotEvaluable(f"{value!r} as {kind}")
+
+
+def moment_of(value: datetime.date) -> datetime.datetime:
+    """A date as the timestamp of its midnight."""
+    return value if isinstance(value, datetime.datetime) else datetime.datetime(value.year, value.month, value.day)

@@ -1,0 +1,70 @@
+"""Values that bring out mistakes: neighbors of constants, texts that match patterns, and a few plain ones per type."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from decimal import Decimal
+
+from querywright.verify.terms import Value
+
+_PLAIN: dict[str, tuple[Value, ...]] = {
+    "integer": (0, 1, 2, 3, 7, 10, 100),
+    "decimal": (Decimal("0"), Decimal("1"), Decimal("2.5"), Decimal("10"), Decimal("99"), Decimal("1000"), Decimal("-1")),
+    "float": (0.0, 1.0, 2.5, 10.0, 100.0, -1.0),
+    "text": ("a", "b", "c", "A", "ab", ""),
+    "boolean": (True, False),
+    "date": tuple(datetime.date(year, month, 15) for year in (1998, 2000, 2001) for month in (1, 6)),
+    "timestamp": tuple(datetime.datetime(2000, month, 15, 12) for month in (1, 2, 6)),
+    "time": (datetime.time(0), datetime.time(12, 30)),
+}
+
+
+def plain_values(kind: str) -> Sequence[Value]:
+    """A small domain, so that values coincide by chance."""
+    return _PLAIN.get(kind, (None,))
+
+
+def neighbors(value: Value, kind: str) -> list[Value]:
+    """Values right beside ``value`` as cells of type ``kind`` hold them."""
+    if isinstance(value, bool) or value is None:
+        return []
+    if isinstance(value, datetime.date):
+        day = datetime.timedelta(days=1)
+        return [value - day, value + day]
+    if isinstance(value, int):
+        return [value - 1, value + 1]
+    if isinstance(value, Decimal):
+        step = Decimal(1) if kind == "integer" else Decimal("0.01")
+        return [value - step, value + step]
+    if isinstance(value, float):
+        return [value - 1.0, value + 1.0]
+    if isinstance(value, str) and kind in ("date", "timestamp"):
+        try:
+            return neighbors(datetime.datetime.fromisoformat(value), kind)
+        except ValueError:
+            return []
+    if isinstance(value, str) and kind == "text":
+        return [value + "a", value[:-1]] if value else ["a"]
+    return []
+
+
+def like_matches(pattern: str) -> list[Value]:
+    """Texts that a LIKE pattern matches, the shortest first."""
+    return [pattern.replace("%", "").replace("_", "x"), pattern.replace("%", "zz").replace("_", "y")]
+
+
+def fits(value: Value, spelled_type: str) -> Value:
+    """``value`` cut to the length or rounded to the scale of a column's type, None where it is out of range."""
+    name, _, arguments = spelled_type.upper().partition("(")
+    sizes = [int(part) for part in arguments.rstrip(")").split(",") if part.strip().isdigit()]
+    if isinstance(value, str) and sizes and "CHAR" in name:
+        return value[: sizes[0]]
+    if isinstance(value, Decimal):
+        width, scale = (sizes[0], sizes[1] if len(sizes) > 1 else 0) if sizes else (18, 3)
+        rounded = value.quantize(Decimal(1).scaleb(-scale))
+        return rounded if len(rounded.as_tuple().digits) <= width else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        bits = {"TINYINT": 7, "SMALLINT": 15, "INT2": 15, "BIGINT": 63, "INT8": 63, "HUGEINT": 100}.get(name.strip(), 31)
+        return value if -(2**bits) <= value < 2**bits else None
+    return value
