@@ -32,7 +32,7 @@ from querywright.sql.layout import render
 from querywright.sql.parse import normalize_parameters, parameters, parse_query
 from querywright.sql.qualify import qualify, qualify_text
 from querywright.sql.schema import Schema
-from querywright.values import Attempt, Bindings, Outcome, Query
+from querywright.values import Attempt, Bindings, Outcome, Query, Status
 
 MOST_CONFIRMATIONS = 3
 """Winners that are measured afresh before the search is declared fruitless."""
@@ -129,7 +129,7 @@ def conclude(case: Case, attempts: Sequence[Attempt], rules: Rules) -> Outcome:
         if censored
         else "Fresh runs did not show a gain of at least 1.05 that noise cannot explain, within four times the memory."
     )
-    status = "unconfirmed" if censored or (best.timing is not None and best.timing.ratio > 1.05) else "none"
+    status: Status = "unconfirmed" if censored or (best.timing is not None and best.timing.ratio > 1.05) else "none"
     return Outcome(query, status, best if status == "unconfirmed" else None, tuple(attempts), conditional=conditional, reason=reason)
 
 

@@ -3,7 +3,9 @@
 import hashlib
 import sqlite3
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -37,12 +39,19 @@ CREATE VIEW big_orders AS SELECT * FROM orders WHERE total > 1000;
 
 def write_duckdb(folder: Path, keys: bool = True) -> Path:
     path = folder / "sales.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        if keys:
-            connection.execute(DEFINITIONS)
-        for table, rows in TABLES.items():
-            connection.execute(f"INSERT INTO {table} {rows}" if keys else f"CREATE TABLE {table} AS {rows}")
+    path.write_bytes(_duckdb_file(keys))
     return path
+
+
+@cache
+def _duckdb_file(keys: bool) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "sales.duckdb"
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(DEFINITIONS if keys else "")
+            for table, rows in TABLES.items():
+                connection.execute(f"INSERT INTO {table} {rows}" if keys else f"CREATE TABLE {table} AS {rows}")
+        return path.read_bytes()
 
 
 def write_sqlite(folder: Path, journal_mode: str = "DELETE") -> Path:

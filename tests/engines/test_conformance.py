@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from conftest import CUSTOMERS, RUNAWAY
+from engine_cases import CUSTOMERS, RUNAWAY
 
 from querywright.engines.protocol import Connection, Limits, Location
 from querywright.engines.session import Session, engine_of

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ENGINES, build, fingerprint
+from engine_cases import ENGINES, build, fingerprint
 
 from querywright.engines.protocol import Limits, Location
 from querywright.engines.session import Session, engine_of

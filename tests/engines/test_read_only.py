@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import ENGINES, MEMORY_SPILL, RUNAWAY, fingerprint
+from engine_cases import ENGINES, MEMORY_SPILL, RUNAWAY, fingerprint
 
 from querywright.engines.protocol import Limits, Location
 from querywright.engines.session import Session

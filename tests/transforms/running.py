@@ -12,6 +12,8 @@ from functools import cache
 import duckdb
 from nasty import Database, insertions
 
+from querywright.sql.ddl import schema_of
+
 Rows = list[tuple[object, ...]]
 
 
@@ -22,11 +24,11 @@ class DuckDB:
 
     def __init__(self, ddl: str) -> None:
         self.connection = duckdb.connect(config={"threads": 1})
-        self.connection.execute(ddl)
-        self.tables = [name for (name,) in self.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
-        for name in self.tables:
-            self.connection.execute(f'CREATE SCHEMA IF NOT EXISTS bare; CREATE TABLE bare."{name}" AS FROM main."{name}"')
-        self.connection.execute("USE bare")
+        tables = schema_of(ddl, "duckdb").tables
+        self.tables = [table.name for table in tables]
+        for table in tables:
+            columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+            self.connection.execute(f'CREATE TABLE "{table.name}" ({columns})')
 
     def load(self, database: Database) -> None:
         """Replace all rows."""

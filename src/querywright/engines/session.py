@@ -56,8 +56,8 @@ class Session:
     def __init__(self, location: Location, limits: Limits | None = None) -> None:
         self.location = location
         limits = limits or Limits()
-        self._folder = Path(tempfile.mkdtemp(prefix="querywright-", dir=limits.spill_folder))
-        limits = replace(limits, spill_folder=str(self._folder))
+        self._folder = tempfile.TemporaryDirectory(prefix="querywright-", dir=limits.spill_folder, ignore_cleanup_errors=True)
+        limits = replace(limits, spill_folder=self._folder.name)
         self._worker = Worker(partial(_connected, location, limits))
 
     def __enter__(self) -> Session:
@@ -142,7 +142,7 @@ class Session:
     def close(self) -> None:
         """End the worker process and remove its spill folder."""
         self._worker.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.cleanup()
 
 
 def timed_run(connection: Connection, sql: str, parameters: Bindings = (), position: int = 0) -> Run:

@@ -1,8 +1,9 @@
 """Prints a decomposed rewritten query, taking from the original's text every unit that it still contains.
 
-Each rewritten block looks for the original block it came from, its template: the one with the same items, or
-else with the most. A block with a template is the template's text with only the changed items cut out, replaced or
-inserted; a block without is laid out in the manner of the original. Nothing here guarantees meaning: `querywright.sql.layout` checks what comes out.
+Each rewritten block looks for the original block it came from, its template: the one with the same items, or else with the
+most. A block with a template is the template's text with only the changed items cut out, replaced or inserted; a block
+without is laid out in the manner of the original. Nothing here guarantees meaning: `querywright.sql.layout` checks what
+comes out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from querywright.sql._spelling import lower_cased
 from querywright.sql._style import Breaks, Style
 
 _SLOT = re.compile(r"SELECT\s+__slot_(\d+)__", re.IGNORECASE)
+_OPERATOR = re.compile(r"\w+(\s+(ALL|DISTINCT)\b)?", re.IGNORECASE)
 _LEAST_LIKENESS = 0.3
 _BY_REFERENCE = ("group", "order")
 """Clauses whose items may name a projection by position or alias."""
@@ -30,8 +32,9 @@ _INLINE = ("with", "from")
 class Printer:
     """Prints rewrites of the query ``original`` in ``text``.
 
-    ``qualifiers`` are (offset, "table.") pairs of the columns that the text leaves unqualified. They are inserted
-    where text moves to another block and, if ``careful``, in every block whose tables changed. ``lower``: generated SQL is in lower case.
+    ``qualifiers`` are (offset, "table.") pairs of the columns that the text leaves unqualified. They are inserted where an
+    item moves to another block and, if ``careful``, where a block moves and in every block whose tables changed.
+    ``lower``: generated SQL is in lower case.
     """
 
     def __init__(
@@ -104,7 +107,11 @@ class Printer:
     def _block(self, page: Page, block: Block, template: Block | None, *, qualified: bool) -> None:
         """Print clause after clause; the text between two clauses stays where both stay."""
         seats = {clause.name: place for place, clause in enumerate(template.clauses)} if template else {}
-        changed = {name for name in ("select", "from") if template and _key_of(block, name) != _key_of(template, name)}
+        changed: set[str] = set()
+        if template and _key_of(block, "select") != _key_of(template, "select"):
+            changed.add("select")
+        if template and _sources(block) != _sources(template):
+            changed.add("from")
         qualified = qualified or (self._careful and "from" in changed)
         style = self._style(template)
         before, intact, tail = -1, False, ""
@@ -113,12 +120,13 @@ class Printer:
             seat = template.clauses[at] if template and at is not None else None
             if seat and seat.place and number and intact and before + 1 == at and template:
                 page.add(self._text[_end(template.clauses[before]) : seat.place.span[0]])
-            elif number:
+            else:
                 page.comment(tail)
-                newline = style.newline(block.clauses[number - 1])
+                newline = style.newline(block.clauses[number - 1]) if number else ""
                 for head in seat.place.heads if seat and seat.place else ():
                     page.add(newline)
                     page.comment(head)
+                    newline = newline or f"\n{style.indent}"
                 page.add(newline)
             if seat and seat.place and seat.key == clause.key and not self._stale(seat, changed):
                 page.add(self._source(seat.place.span, qualified=qualified))
@@ -160,7 +168,11 @@ class Printer:
             if old and old.place and old.key == item.key and not self._refers(old, clause.name, changed):
                 page.add(self._source(old.place.span, qualified=qualified))
             elif old and old.place and _differs_only_inside(old, item):
-                self._edited(page, item, old, old.place.span, qualified)
+                start, end = old.place.span
+                if old.operator != item.operator:
+                    page.add(self._cased(item.operator))
+                    start += len(_OPERATOR.match(self._text[start:end])[0])  # type: ignore[index]  # both have one
+                self._edited(page, item, old, (start, end), qualified)
             elif moved and moved.place:
                 lead = self._lead(moved.place.span[0])
                 page.place(self._source(moved.place.span, qualified=True), lead, self._dialect)
@@ -274,8 +286,16 @@ def _aligned(old: Sequence[Item], new: Sequence[Item]) -> list[int | None]:
 
 
 def _differs_only_inside(old: Item, new: Item) -> bool:
-    same_shape = (old.skeleton, old.operator, len(old.children)) == (new.skeleton, new.operator, len(new.children))
-    return same_shape and all(child.span for child in old.children)
+    same_shape = (old.skeleton, len(old.children)) == (new.skeleton, len(new.children))
+    return same_shape and bool(old.operator) == bool(new.operator) and all(child.span for child in old.children)
+
+
+def _sources(block: Block) -> list[str]:
+    """What the block's FROM clause offers: its tables, and the projections of its derived tables."""
+    clause = block.clause("from")
+    items = clause.items if clause else []
+    inner = (_key_of(query, "select") for item in items for child in item.children for query in child.walk())
+    return [*(item.skeleton for item in items), *inner]
 
 
 def _key_of(block: Block, name: str) -> str:

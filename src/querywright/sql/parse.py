@@ -38,7 +38,7 @@ def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query
     if not text.strip():
         raise QueryError(f"{source} is empty.", "Put one SELECT statement into it.")
     try:
-        statements = [tree for tree in sqlglot.parse(text, read=dialect) if tree is not None]
+        statements = [tree for tree in sqlglot.parse(text, read=dialect) if tree is not None and not isinstance(tree, exp.Semicolon)]
     except (ParseError, TokenError) as error:
         raise QueryError(f"{source} is not valid {dialect} SQL: {_first_line(error)}", _where(error)) from error
     if not statements:

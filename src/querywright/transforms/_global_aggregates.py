@@ -80,7 +80,7 @@ def aggregate_calls(node: exp.Expr) -> list[exp.Expr]:
 
 
 def global_aggregate(place: exp.Subquery, facts: Facts) -> GlobalAggregate | None:
-    """The global aggregate in ``place`` if all its aggregates ignore NULLs and nothing in it is random or depends on other queries."""
+    """The global aggregate in ``place``; None where an aggregate minds NULLs, or something is random or correlated."""
     block = place.this
     if not isinstance(block, exp.Select) or block.args.get("from_") is None or place.args.get("pivots"):
         return None
@@ -119,7 +119,7 @@ def plain(call: exp.Expr) -> bool:
 def filtered(call: exp.Expr, conditions: list[exp.Expr], with_filter: bool) -> exp.Expr:
     """A copy of an aggregate call that sees only rows that meet all ``conditions``.
 
-    ``with_filter`` writes a FILTER clause where the arguments cannot fail on other rows; everything else guards the argument by CASE.
+    ``with_filter`` writes a FILTER clause where the argument cannot fail on other rows; else CASE guards the argument.
     """
     copied = call.copy()
     condition = conjunction([*(part.copy() for part in conditions), *(_own_filter(copied))])
@@ -145,11 +145,26 @@ Point = tuple[float | str, int]
 _LOWEST, _HIGHEST = (float("-inf"), 0), (float("inf"), 0)
 
 
-def disjoint(conditions: list[list[exp.Expr]]) -> bool:
-    """Whether some column has a range in each of the conjunctions such that no value lies in two of the ranges."""
+@dataclass(frozen=True)
+class Partition:
+    """Ranges of one column such that no value lies in two of them.
+
+    ``hull`` are predicates that every value in a range meets; ``complete`` says that the conditions say nothing else.
+    """
+
+    hull: tuple[exp.Expr, ...]
+    complete: bool
+
+
+def partition(conditions: list[list[exp.Expr]]) -> Partition | None:
+    """Reads off the constants of the conjunctions that no row meets two of them; None where that is not certain."""
     ranges = [_ranges(parts) for parts in conditions]
-    shared = set(ranges[0]).intersection(*ranges[1:])
-    return any(_apart([found[column] for found in ranges]) for column in shared)
+    for name in ranges[0]:
+        if all(name in found for found in ranges) and _apart([found[name] for found in ranges]):
+            parts = [[part for part in map(unwrap, condition) if _range_column(part) == name] for condition in conditions]
+            complete = all(len(own) == len(condition) for own, condition in zip(parts, conditions, strict=True))
+            return Partition(_hull([found[name] for found in ranges], parts), complete)
+    return None
 
 
 def _apart(intervals: list[tuple[Point, Point]]) -> bool:
@@ -159,23 +174,48 @@ def _apart(intervals: list[tuple[Point, Point]]) -> bool:
     return all(before[1] < after[0] for before, after in pairwise(sorted(intervals)))
 
 
+def _hull(intervals: list[tuple[Point, Point]], parts: list[list[exp.Expr]]) -> tuple[exp.Expr, ...]:
+    column = unwrap(parts[0][0].this)
+    if isinstance(intervals[0][0][0], str):
+        return (exp.In(this=column.copy(), expressions=[own[0].expression.copy() for own in parts]),)
+    (low, above), (high, below) = min(low for low, _ in intervals), max(high for _, high in intervals)
+    hull: list[exp.Expr] = []
+    if isinstance(low, float) and low > _LOWEST[0]:
+        hull.append((exp.GTE if above == 0 else exp.GT)(this=column.copy(), expression=_constant(low, column)))
+    if isinstance(high, float) and high < _HIGHEST[0]:
+        hull.append((exp.LTE if below == 0 else exp.LT)(this=column.copy(), expression=_constant(high, column)))
+    return tuple(hull)
+
+
+def _constant(value: float, column: exp.Expr) -> exp.Expr:
+    if column.is_type(exp.DataType.Type.DATE):
+        return exp.cast(exp.Literal.string(date.fromordinal(int(value)).isoformat()), exp.DataType.Type.DATE)
+    return exp.Literal.number(int(value))
+
+
 def _ranges(parts: list[exp.Expr]) -> dict[str, tuple[Point, Point]]:
-    """Closed intervals of points by the text of the column."""
+    """Closed intervals of points by the text of the column; predicates on text and on numbers are not mixed."""
     found: dict[str, tuple[Point, Point]] = {}
     for part in map(unwrap, parts):
-        column = unwrap(part.this) if isinstance(part.this, exp.Expr) else part
-        if not isinstance(column, exp.Column):
+        name = _range_column(part)
+        if name is None:
             continue
-        name = column.sql()
-        interval = _interval(part, column)
-        if interval is not None:
-            known = found.get(name)
-            numeric = known is not None and isinstance(known[0][0], float) and isinstance(interval[0][0], float)
-            found[name] = (max(known[0], interval[0]), min(known[1], interval[1])) if known and numeric else interval
+        interval = _interval(part, unwrap(part.this))
+        assert interval is not None
+        known = found.get(name)
+        if known is not None and isinstance(interval[0][0], float):
+            interval = max(known[0], interval[0]), min(known[1], interval[1])
+        found[name] = interval
     return found
 
 
-def _interval(part: exp.Expr, column: exp.Column) -> tuple[Point, Point] | None:
+def _range_column(part: exp.Expr) -> str | None:
+    """Text of the column that ``part`` bounds by constants."""
+    column = unwrap(part.this) if isinstance(part.this, exp.Expr) else None
+    return column.sql() if isinstance(column, exp.Column) and _interval(part, column) is not None else None
+
+
+def _interval(part: exp.Expr, column: exp.Expr) -> tuple[Point, Point] | None:
     if isinstance(part, exp.Between) and not part.args.get("symmetric"):
         low, high = _value(part.args["low"], column), _value(part.args["high"], column)
         return ((low, 0), (high, 0)) if isinstance(low, float) and isinstance(high, float) else None
@@ -191,8 +231,8 @@ def _interval(part: exp.Expr, column: exp.Column) -> tuple[Point, Point] | None:
     return (value, 0 if isinstance(part, exp.GTE) else 1), _HIGHEST
 
 
-def _value(node: exp.Expr, column: exp.Column) -> float | str | None:
-    """A constant in the order of the column's values: numbers and dates as floats, ASCII text so that only text of another collation key differs."""
+def _value(node: exp.Expr, column: exp.Expr) -> float | str | None:
+    """A constant in the order of the column's values: dates as floats, text so that common collations tell it apart."""
     bare = unwrap(node)
     if isinstance(bare, exp.Neg):
         value = _value(bare.this, column)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -11,7 +11,7 @@ from querywright.sql.correlation import Correlation, correlation, place, scalar_
 from querywright.sql.facts import Facts
 from querywright.sql.failures import may_fail
 from querywright.sql.order import order_sensitive_calls
-from querywright.sql.predicates import unwrap, where_conjuncts
+from querywright.sql.predicates import conjunction, unwrap, where_conjuncts
 from querywright.transforms.protocol import Blocked
 
 _NULL_ON_NO_ROWS = (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop)
@@ -41,17 +41,24 @@ class ScalarAggregate:
     @property
     def value(self) -> exp.Expr:
         """The projection without its alias."""
-        return self.body.expressions[0].unalias()
+        projection: exp.Expr = self.body.expressions[0]
+        return projection.unalias()
 
-    def evaluated_by(self, column_of: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
-        """The projection, moved, with ``column_of(aggregate)`` for each aggregate; a count is 0 where that is NULL."""
+    def evaluated_by(self, replacement: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+        """The projection, moved, with each aggregate replaced by ``replacement(aggregate)``."""
         holder = exp.Paren(this=self.value)
         for call in self.calls:
-            column = column_of(call)
-            zero = exp.Literal.number(0)
-            call.replace(exp.Coalesce(this=column, expressions=[zero]) if counts(call) else column)
+            call.replace(replacement(call))
         value = unwrap(holder)
         return value if isinstance(value, (exp.Column, exp.Func)) else exp.Paren(this=value)
+
+    def renamed(self, node: exp.Expr, names: Mapping[str, str], facts: Facts) -> exp.Expr:
+        """A copy of a part of the body in which the body's sources have other aliases."""
+        copy = node.copy()
+        for original, twin in zip(list(node.walk()), list(copy.walk()), strict=True):
+            if isinstance(original, exp.Column) and facts.home(original) is self.body:
+                twin.set("table", exp.to_identifier(names[original.table]))
+        return copy
 
 
 def counts(call: exp.Expr) -> bool:
@@ -119,3 +126,19 @@ def _known(call: exp.Expr) -> bool:
     return isinstance(bare, (*_NULL_ON_NO_ROWS, exp.Count, exp.CountIf)) and not (
         isinstance(bare, (exp.Min, exp.Max)) and bare.expressions
     )
+
+
+def conditional(call: exp.Expr, conditions: Sequence[exp.Expr]) -> exp.Expr:
+    """The aggregate, moved, over only the rows that satisfy all ``conditions`` (copied); COUNT(*) counts a constant."""
+    condition = conjunction([condition.copy() for condition in conditions])
+    if condition is None:
+        return call
+    argument = exp.Literal.number(1) if isinstance(call.this, exp.Star) or call.this is None else call.this
+    return type(call)(this=exp.Case(ifs=[exp.If(this=condition, true=argument)]))
+
+
+def call_stem(call: exp.Expr) -> str:
+    """A name for a column that holds the aggregate, such as ``sum_total``."""
+    bare = call.this if isinstance(call, exp.Filter) else call
+    column = bare.find(exp.Column)
+    return f"{bare.key}_{column.name if column is not None else 'rows'}"

@@ -16,7 +16,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -138,9 +138,8 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     return facts.tree
 
 
-def _merged(call: exp.Expr, partial: object) -> exp.Expr:
+def _merged(call: exp.Expr, partial: Callable[[exp.Expr], exp.Column]) -> exp.Expr:
     """The expression over partial results that gives the value of ``call``."""
-    assert callable(partial)
     bare = call.this if isinstance(call, exp.Filter) else call
 
     def like(function: exp.Expr) -> exp.Expr:
@@ -151,12 +150,12 @@ def _merged(call: exp.Expr, partial: object) -> exp.Expr:
     if isinstance(bare, (exp.Min, exp.Max)):
         return type(bare)(this=partial(call))
     if isinstance(bare, exp.Count):
-        total = exp.Coalesce(this=exp.Sum(this=partial(call)), expressions=[exp.Literal.number(0)])
-        return exp.cast(total, "BIGINT")
+        count = exp.Coalesce(this=exp.Sum(this=partial(call)), expressions=[exp.Literal.number(0)])
+        return exp.cast(count, "BIGINT")
     if isinstance(bare, exp.Avg):
         total = exp.Sum(this=partial(like(exp.Sum(this=bare.this.copy()))))
-        count = exp.Sum(this=partial(like(exp.Count(this=bare.this.copy()))))
-        return exp.Paren(this=exp.Div(this=exp.cast(total, "DOUBLE"), expression=count))
+        present = exp.Sum(this=partial(like(exp.Count(this=bare.this.copy()))))
+        return exp.Paren(this=exp.Div(this=exp.cast(total, "DOUBLE"), expression=present))
     return exp.Sum(this=partial(call))
 
 

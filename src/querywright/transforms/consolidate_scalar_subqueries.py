@@ -1,19 +1,22 @@
 """Computes several one-row aggregates over the same tables in one scan.
 
 What: scalar subqueries, or cross-joined derived tables, that aggregate the same FROM clause become one derived table:
-    ``(SELECT count(*) FROM t WHERE c AND p1), (SELECT avg(x) FROM t WHERE c AND p2)`` becomes ``SELECT count(*) FILTER (WHERE p1),
-    avg(x) FILTER (WHERE p2) FROM t WHERE c AND (p1 OR p2)``. Where p1, p2, … are disjoint over a plain table, rows are grouped by
-    the predicate they meet and the groups are turned into columns.
-When: each scan costs: over joins 3x to 7x on every engine (TPC-DS 88, 90), equal predicates 1.3x to 2.9x, disjoint ones 1.5x to 6x (TPC-DS 9,
-    28). Over a plain table with overlapping predicates SQLite, PostgreSQL and MySQL gain 2x to 4x, but DuckDB loses, so there nothing is proposed.
-Sound: aggregates that ignore NULLs see the same rows through FILTER. COUNT of no rows stays 0 (COALESCE after grouping) and all others
-    NULL; a global aggregate stays one row, so joining it changes no multiplicity. Arguments that might fail on the rows of another predicate are guarded by
-    CASE, or keep the transform from grouping. Disjointness is read off the constants of one column. Nothing correlated or random; the
-    enclosing block of scalar subqueries must not aggregate, as the value becomes a column there.
+    ``(SELECT count(*) FROM t WHERE c AND p1), (SELECT avg(x) FROM t WHERE c AND p2)`` becomes ``SELECT count(*) FILTER
+    (WHERE p1), avg(x) FILTER (WHERE p2) FROM t WHERE c AND (p1 OR p2)``. Where p1, p2, … are disjoint over a plain table,
+    rows are grouped by the predicate they meet, and the groups are turned into columns.
+When: each scan costs: over joins 3x to 7x on every engine (TPC-DS 88, 90), equal predicates 1.3x to 2.9x, disjoint ones
+    1.5x to 6x (TPC-DS 9, 28). Over a plain table with overlapping predicates SQLite, PostgreSQL and MySQL gain 2x to
+    4x, but DuckDB loses, so there nothing is proposed.
+Sound: aggregates that ignore NULLs see the same rows through FILTER. COUNT of no rows stays 0 (COALESCE after grouping)
+    and all others NULL; a global aggregate stays one row, so joining it changes no multiplicity. Arguments that might
+    fail on the rows of another predicate are guarded by CASE, or keep the transform from grouping. Disjointness is read
+    off the constants of one column. Nothing correlated or random; the enclosing block of scalar subqueries must not
+    aggregate, as the value becomes a column there.
 Source: TPC-DS 9, 28, 88, 90; Galindo-Legaria and Joshi, "Orthogonal optimization of subqueries and aggregation", 2001.
 Example:
     >>> show("SELECT (SELECT min(x) FROM t WHERE k > 1) AS low, (SELECT max(x) FROM t WHERE k > 1) AS high", t="k INT, x INT")
-    SELECT totals.min_x AS low, totals.max_x AS high FROM (SELECT MIN(t.x) AS min_x, MAX(t.x) AS max_x FROM t AS t WHERE t.k > 1) AS totals
+    SELECT totals.min_x AS low, totals.max_x AS high FROM
+    (SELECT MIN(t.x) AS min_x, MAX(t.x) AS max_x FROM t AS t WHERE t.k > 1) AS totals
 """
 
 from __future__ import annotations
@@ -28,9 +31,9 @@ from querywright.sql.predicates import conjunction, disjunction, set_where, unwr
 from querywright.transforms._global_aggregates import (
     GlobalAggregate,
     aggregate_calls,
-    disjoint,
     filtered,
     global_aggregate,
+    partition,
     plain,
 )
 from querywright.transforms.protocol import Blocked, Family, Site
@@ -144,7 +147,7 @@ def _scalars(select: exp.Select, facts: Facts) -> list[GlobalAggregate]:
         for node in select.find_all(exp.Subquery, bfs=False)
         if node.parent_select is select
         and not isinstance(node.parent, _MISPLACED)
-        and node.find_ancestor(exp.Join, exp.Select) is select
+        and node.find_ancestor(exp.From, exp.Join, exp.Lateral, exp.Select) is select
     ]
     members = [global_aggregate(place, facts) for place in places]
     return [member for member in members if member is not None and len(member.block.expressions) == 1]
@@ -164,7 +167,7 @@ def _examine(select: exp.Select, group: list[GlobalAggregate], facts: Facts) -> 
     for member in group:
         classes.setdefault(frozenset(member.conditions), []).append(member)
     joined = len(facts.sources(group[0].block)) > 1
-    if len(classes) > 1 and not joined and _groupable(classes):
+    if len(classes) > 1 and not joined and _groupable(classes, facts):
         yield Consolidation(group[0].place, select, tuple(group), True)
     elif len(classes) == 1 or joined or facts.dialect not in SLOWER_WHEN_FILTERED:
         yield Consolidation(group[0].place, select, tuple(group), False)
@@ -176,13 +179,14 @@ def _examine(select: exp.Select, group: list[GlobalAggregate], facts: Facts) -> 
             yield Blocked(group[0].place, "over a plain table the predicates must be equal or disjoint to gain on this engine")
 
 
-def _groupable(classes: dict[frozenset[str], list[GlobalAggregate]]) -> bool:
-    """Whether no row meets two predicates and no aggregate can fail on a group that did not ask for it."""
+def _groupable(classes: dict[frozenset[str], list[GlobalAggregate]], facts: Facts) -> bool:
+    """Whether no row meets two predicates and no aggregate can fail on, or is wasted on, a group that did not ask for it."""
     members = [members[0] for members in classes.values()]
     shared = frozenset.intersection(*classes)
     calls = [{call.sql(): call for member in same for call in member.calls()} for same in classes.values()]
     safe = all(plain(call) or all(text in other for other in calls) for found in calls for text, call in found.items())
-    return safe and disjoint([member.remaining(shared) for member in members])
+    wasteful = facts.dialect in SLOWER_WHEN_FILTERED and any(call.find(exp.Distinct) for found in calls for call in found.values())
+    return safe and not wasteful and partition([member.remaining(shared) for member in members]) is not None
 
 
 def _shared(site: Consolidation) -> frozenset[str]:
@@ -192,11 +196,17 @@ def _shared(site: Consolidation) -> frozenset[str]:
 def _core(site: Consolidation) -> exp.Select:
     """FROM of the members, and the WHERE that keeps the rows at least one of them reads."""
     first, shared = site.members[0], _shared(site)
-    core = exp.Select(**{clause: first.block.args.get(clause) for clause in ("from_", "joins")}).copy()
+    core = first.block.copy()
+    core.set("expressions", [])
     options = {text: option for member in site.members for text, option in [_condition(member, shared)]}
     either = None if None in options.values() else disjunction([option for option in options.values() if option is not None])
-    common = [part.copy() for text, part in first.conditions.items() if text in shared]
-    set_where(core, [*common, *([either] if either is not None else [])])
+    restrictions = [] if either is None else [either]
+    ranges = partition([member.remaining(shared) for member in site.members if _condition(member, shared)[0] in options])
+    if site.grouped and ranges is not None:
+        # One range over all is cheaper than the OR; rows in the gaps fall into a group without a number.
+        exact = ranges.complete and all(plain(call) for member in site.members for call in member.calls())
+        restrictions = [*ranges.hull, *([] if exact else restrictions)]
+    set_where(core, [*(part.copy() for text, part in first.conditions.items() if text in shared), *restrictions])
     return core
 
 
@@ -216,7 +226,7 @@ def _filtered(site: Consolidation, totals: Totals, facts: Facts) -> exp.Query:
             stem = _stem(projection, member)
             for call in aggregate_calls(value):
                 changed = filtered(call, conditions, facts.dialect not in WITHOUT_FILTER_CLAUSE)
-                value = changed if call is value else (call.replace(changed), value)[1]
+                value = _exchanged(value, call, changed)
             _read(site, member, projection, totals.column(value, stem), facts)
     core.set("expressions", totals.projections())
     return core
@@ -243,13 +253,21 @@ def _grouped(site: Consolidation, totals: Totals, facts: Facts) -> exp.Query:
                 pivot: exp.Expr = exp.Max(this=exp.Case(ifs=[exp.If(this=chosen, true=column)]))
                 if isinstance(unwrap(call.this if isinstance(call, exp.Filter) else call), exp.Count):
                     pivot = exp.Coalesce(this=pivot, expressions=[exp.Literal.number(0)])
-                value = pivot if call is value else (call.replace(pivot), value)[1]
+                value = _exchanged(value, call, pivot)
             _read(site, member, projection, totals.column(value, stem), facts)
     choice = exp.Case(ifs=branches)
     core.set("expressions", [exp.alias_(choice, bucket), *buckets.projections()])
     core.set("group", exp.Group(expressions=[choice.copy()]))
     inner = exp.Subquery(this=core, alias=exp.TableAlias(this=exp.to_identifier(buckets.alias)))
     return exp.Select(expressions=totals.projections(), from_=exp.From(this=inner))
+
+
+def _exchanged(value: exp.Expr, call: exp.Expr, replacement: exp.Expr) -> exp.Expr:
+    """``value`` with one of its nodes, perhaps itself, replaced."""
+    if call is value:
+        return replacement
+    call.replace(replacement)
+    return value
 
 
 def _read(site: Consolidation, member: GlobalAggregate, projection: exp.Expr, column: exp.Column, facts: Facts) -> None:

@@ -23,9 +23,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import chain
-from itertools import count as counting
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -41,8 +39,9 @@ from querywright.sql.predicates import (
     unwrap,
     where_conjuncts,
 )
+from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._joined_lookup import join_lookup, joinable
-from querywright.transforms._scalar_aggregates import ScalarAggregate, scalar_aggregates
+from querywright.transforms._scalar_aggregates import ScalarAggregate, call_stem, conditional, counts, scalar_aggregates
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "decorrelate"
@@ -113,34 +112,16 @@ def _within(node: exp.Expr, nodes: tuple[exp.Expr, ...]) -> bool:
     return any(node is other for other in nodes)
 
 
-@dataclass
-class _GroupedTable:
-    """The derived table under construction: its columns by their SQL, named on first use."""
-
-    facts: Facts
-    columns: dict[str, exp.Alias] = field(default_factory=dict)
-
-    def column(self, node: exp.Expr, stem: str, table: str) -> exp.Column:
-        """A reference, through alias ``table``, to the column that holds ``node``."""
-        text = node.sql(self.facts.dialect)
-        if text not in self.columns:
-            taken = {column.alias.lower() for column in self.columns.values()}
-            name = next(n for n in chain([stem], (f"{stem}_{number}" for number in counting(2))) if n.lower() not in taken)
-            quoted = isinstance(node, exp.Column) and node.this.quoted
-            self.columns[text] = exp.Alias(this=node, alias=exp.to_identifier(name, quoted=quoted or None))
-        return exp.column(self.columns[text].args["alias"].copy(), table)
-
-
 def rewrite(site: Lookup, facts: Facts) -> exp.Query:
     """Build the grouped table, join it, and put its columns where the subqueries stood."""
     first = site.members[0]
     outer, related = first.outer, first.correlation
     stem = f"{next(iter(facts.sources(first.body).values())).node.name or 'rows'}_by_{_stem(related.keys[0].inner)}"
     alias = facts.fresh_name(stem)
-    table = _GroupedTable(facts)
+    columns = DerivedColumns(alias, facts.dialect)
     inner_keys = [key.inner.copy() for key in related.keys]
     on: list[exp.Expr] = [
-        exp.EQ(this=table.column(inner, _stem(inner), alias), expression=key.outer.copy())
+        exp.EQ(this=columns.reference(inner, _stem(inner)), expression=key.outer.copy())
         for inner, key in zip(inner_keys, related.keys, strict=True)
     ]
     on += [predicate.copy() for predicate in related.outside]
@@ -148,20 +129,19 @@ def rewrite(site: Lookup, facts: Facts) -> exp.Query:
     values: list[exp.Expr] = []
     for member, remainder in zip(site.members, remainders, strict=True):
         names = dict(zip(facts.sources(member.body), facts.sources(first.body), strict=True))
-        calls = {id(call): _renamed(call, member, names, facts) for call in member.calls}
+        calls = {id(call): member.renamed(call, names, facts) for call in member.calls}
 
-        def column_of(call: exp.Expr, calls: dict[int, exp.Expr] = calls, only: exp.Expr | None = remainder) -> exp.Expr:
-            return table.column(conditional(calls[id(call)], only), _call_stem(call), alias)
+        def column_of(call: exp.Expr, calls: dict[int, exp.Expr] = calls, own: list[exp.Expr] = remainder) -> exp.Expr:
+            column = columns.reference(conditional(calls[id(call)], own), call_stem(call))
+            return exp.Coalesce(this=column, expressions=[exp.Literal.number(0)]) if counts(call) else column
 
         value = member.evaluated_by(column_of)
         values += [value] if _needs_grouping(member) else []
         member.subquery.replace(value)
     _group_by_too(outer, [column for value in values for column in value.find_all(exp.Column) if column.table == alias])
-    derived.set("expressions", list(table.columns.values()))
     derived.set("group", exp.Group(expressions=[inner.copy() for inner in inner_keys]))
     inner_join = any(table_alias == alias for p in where_conjuncts(outer) for table_alias, _ in null_rejected_columns(p))
-    subquery = exp.Subquery(this=derived, alias=exp.TableAlias(this=exp.to_identifier(alias)))
-    join_lookup(facts, outer, subquery, on, inner=inner_join)
+    join_lookup(facts, outer, columns.table(derived), on, inner=inner_join)
     return facts.tree
 
 
@@ -173,7 +153,7 @@ def _group_by_too(outer: exp.Select, columns: list[exp.Column]) -> None:
             group.append("expressions", column.copy())
 
 
-def _shared_body(site: Lookup, facts: Facts) -> tuple[exp.Select, list[exp.Expr | None]]:
+def _shared_body(site: Lookup, facts: Facts) -> tuple[exp.Select, list[list[exp.Expr]]]:
     """FROM and WHERE of the derived table, and for each member the filter that only it has."""
     first = site.members[0]
     wheres = [_local_filters(member, first, facts) for member in site.members]
@@ -187,39 +167,16 @@ def _shared_body(site: Lookup, facts: Facts) -> tuple[exp.Select, list[exp.Expr 
         distinct = {node.sql(facts.dialect): node for nodes in own if (node := conjunction([part.copy() for part in nodes]))}
         filters += [either] if (either := disjunction(distinct.values())) else []
     set_where(derived, filters)
-    return derived, [conjunction([node.copy() for node in nodes]) for nodes in own]
+    return derived, own
 
 
 def _local_filters(member: ScalarAggregate, first: ScalarAggregate, facts: Facts) -> dict[str, exp.Expr]:
     names = dict(zip(facts.sources(member.body), facts.sources(first.body), strict=True))
-    nodes = [_renamed(predicate, member, names, facts) for predicate in member.correlation.local]
+    nodes = [member.renamed(predicate, names, facts) for predicate in member.correlation.local]
     return {node.sql(facts.dialect): node for node in nodes}
-
-
-def _renamed(node: exp.Expr, member: ScalarAggregate, names: dict[str, str], facts: Facts) -> exp.Expr:
-    """A copy of a part of a member's body under the first member's aliases."""
-    copy = node.copy()
-    for original, twin in zip(list(node.walk()), list(copy.walk()), strict=True):
-        if isinstance(original, exp.Column) and facts.home(original) is member.body:
-            twin.set("table", exp.to_identifier(names[original.table]))
-    return copy
-
-
-def conditional(call: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
-    """The aggregate over only the rows that satisfy ``condition``; COUNT(*) counts a constant."""
-    if condition is None:
-        return call
-    argument = exp.Literal.number(1) if isinstance(call.this, exp.Star) or call.this is None else call.this
-    branch = exp.Case(ifs=[exp.If(this=condition.copy(), true=argument)])
-    return type(call)(this=branch)
 
 
 def _stem(node: exp.Expr) -> str:
     bare = unwrap(node)
     return bare.name if isinstance(bare, exp.Column) else "match_key"
 
-
-def _call_stem(call: exp.Expr) -> str:
-    bare = call.this if isinstance(call, exp.Filter) else call
-    column = bare.find(exp.Column)
-    return f"{bare.key}_{column.name if column is not None else 'rows'}"

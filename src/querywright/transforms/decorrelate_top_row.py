@@ -1,7 +1,7 @@
 """Computes the first row per key once instead of sorting a subquery for every outer row.
 
-What: ``(SELECT x FROM t WHERE t.k = outer.k ORDER BY y DESC LIMIT 1)`` becomes a LEFT JOIN with the rows of ``t`` numbered per key
-    in that order, on the key and the number 1.
+What: ``(SELECT x FROM t WHERE t.k = outer.k ORDER BY y DESC LIMIT 1)`` becomes a LEFT JOIN with the rows of ``t`` numbered per
+    key in that order, on the key and the number 1.
 When: many outer rows look up their latest or largest row and no index serves the order; it loses where few outer rows meet a
     good index.
 Sound: ROW_NUMBER is 1 for exactly one row of each key, so no outer row is duplicated or lost; without a match the value is NULL

@@ -261,6 +261,12 @@ def _inner(node: exp.Expr, environment: Environment) -> Value:
     return evaluate(node.this, environment)
 
 
+def _window(node: exp.Expr, environment: Environment) -> Value:
+    if isinstance(node.this, (exp.Rank, exp.DenseRank, exp.RowNumber)):
+        return 1
+    raise NotEvaluable("a window over several rows")
+
+
 def _rounded(node: exp.Expr, environment: Environment) -> Value:
     value, digits = _number(node.this, environment), node.args.get("decimals")
     return None if value is None else round(value, cast(int, evaluate(digits, environment)) if digits is not None else 0)
@@ -291,13 +297,12 @@ _RULES: dict[type, Rule] = {
     exp.Min: _inner,
     exp.Avg: _inner,
     exp.AnyValue: _inner,
-    exp.Window: _inner,
+    exp.Window: _window,
     exp.Sum: _sum,
     exp.Count: _count,
     exp.Rank: lambda node, environment: 1,
     exp.DenseRank: lambda node, environment: 1,
     exp.RowNumber: lambda node, environment: 1,
-    exp.StddevSamp: lambda node, environment: None,
     exp.Neg: _negated,
     exp.Add: _arithmetic(operator.add),
     exp.Sub: _arithmetic(operator.sub),

@@ -1,7 +1,7 @@
 """Rows that pass the joins and filters of a query: each block gets one made-up row per table, solved for its predicates.
 
-A `Solution` follows columns through derived tables, CTEs, EXISTS and scalar subqueries, joins variables that an equality equates, collects
-the constants each variable is compared with, and then searches values by repairing one violated predicate at a time.
+A `Solution` follows columns through derived tables, CTEs, EXISTS and scalar subqueries, joins variables that an equality equates,
+collects the constants each variable is compared with, and then searches values by repairing one violated predicate at a time.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from itertools import count
 from sqlglot import exp
 
 from querywright.sql.facts import Facts, Source
-from querywright.sql.predicates import conjuncts, disjuncts, unwrap
+from querywright.sql.predicates import conjuncts, disjuncts, pinned_column, unwrap
 from querywright.sql.schema import Table
-from querywright.verify.evaluate import evaluate, evaluate_term
+from querywright.verify.evaluate import evaluate
 from querywright.verify.terms import Closure, Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of, resolve
 from querywright.verify.values import like_matches, neighbors, plain_values
 
 _MOST_ROWS = 60
 _MOST_DEPTH = 14
-_MOST_REPAIRS = 120
+_MOST_REPAIRS = 50
 _MOST_COPIES = 24
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
@@ -44,12 +44,14 @@ class MadeRow:
 class Solution:
     """Rows, by table name, that together pass a query's predicates as far as those could be solved, and parameter values.
 
-    ``solved`` is the share of predicates that hold on them.
+    ``solved`` is the share of predicates that hold on them. ``hints`` are the constants, and their neighbors, that a
+    (table, column) is compared with.
     """
 
     rows: tuple[tuple[str, dict[str, Value]], ...]
     parameters: Mapping[str, Value]
     solved: float
+    hints: Mapping[tuple[str, str], tuple[Value, ...]]
 
 
 def solution(
@@ -72,19 +74,24 @@ class _Attempt:
 
     # ------------------------------------------------------------------ rows for blocks
 
-    def instantiate(self, block: exp.Query, parent: Environment | None, depth: int) -> dict[str, Term]:
-        """Make one row for each table that ``block`` reads; return its output columns."""
+    def instantiate(
+        self, block: exp.Query, parent: Environment | None, depth: int, pinned: Mapping[str, str] | None = None
+    ) -> dict[str, Term]:
+        """Make one row for each table that ``block`` reads; return its output columns.
+
+        ``pinned`` are literals that the reader asks of output columns: they decide which branch of a UNION can serve.
+        """
         if isinstance(block, exp.Subquery) and isinstance(block.this, exp.Query):
-            return self.instantiate(block.this, parent, depth)
+            return self.instantiate(block.this, parent, depth, pinned)
         if isinstance(block, exp.SetOperation):
-            return self.instantiate_branch(block, parent, depth)
+            return self.instantiate_branch(block, parent, depth, pinned or {})
         environment = Environment(parent, parameters=self.parameters)
         environment.copies = Variable("integer", nullable=False, value=1, hints=[1])
         if not isinstance(block, exp.Select) or depth > _MOST_DEPTH or len(self.rows) > _MOST_ROWS:
             return {}
         first = len(self.rows)
         for source in self.facts.sources(block).values():
-            environment.sources[source.alias] = self.instantiate_source(source, environment, depth)
+            environment.sources[source.alias] = self.instantiate_source(source, environment, depth, _pinned(block, source.alias))
         own = [row for row in self.rows[first:] if row.environment is environment]
         for projection in block.selects:
             environment.outputs[projection.alias_or_name.lower()] = self.output(projection, environment, depth)
@@ -96,20 +103,25 @@ class _Attempt:
             row.grouping = [key for key in keys if isinstance(key, Variable)]
         return environment.outputs
 
-    def instantiate_branch(self, block: exp.SetOperation, parent: Environment | None, depth: int) -> dict[str, Term]:
+    def instantiate_branch(
+        self, block: exp.SetOperation, parent: Environment | None, depth: int, pinned: Mapping[str, str]
+    ) -> dict[str, Term]:
         names = [name.lower() for name in block.named_selects]
-        left, right = block.left, block.right
         if isinstance(block, exp.Intersect):
-            sides = [list(self.instantiate(side, parent, depth + 1).values()) for side in (left, right)]
+            sides = [list(self.instantiate(side, parent, depth + 1).values()) for side in (block.left, block.right)]
             for ours, theirs in zip(*sides, strict=False):
                 self.equate(ours, theirs)
             return dict(zip(names, sides[0], strict=False))
-        chosen = left if isinstance(block, exp.Except) or self.rng.random() < 0.5 else right
-        return dict(zip(names, self.instantiate(chosen, parent, depth).values(), strict=False))
+        branches = [block.left] if isinstance(block, exp.Except) else list(_branches(block))
+        fitting = [branch for branch in branches if _offers(branch, names, pinned)] or branches
+        chosen = self.rng.choice(fitting)
+        return dict(zip(names, self.instantiate(chosen, parent, depth, pinned).values(), strict=False))
 
-    def instantiate_source(self, source: Source, environment: Environment, depth: int) -> dict[str, Term]:
+    def instantiate_source(
+        self, source: Source, environment: Environment, depth: int, pinned: Mapping[str, str]
+    ) -> dict[str, Term]:
         if source.query is not None:
-            return dict(self.instantiate(source.query, environment, depth + 1))
+            return dict(self.instantiate(source.query, environment, depth + 1, pinned))
         if source.table is None:
             return {}
         keyed = {name.lower() for key in source.table.keys for name in key.columns}
@@ -214,7 +226,6 @@ class _Attempt:
 
     def solve(self) -> Solution:
         roots = list(dict.fromkeys(cell.root for row in self.rows for cell in row.cells.values()))
-        copies = list(dict.fromkeys(row.environment.copies.root for row in self.rows))
         for variable in roots:
             variable.value = self.first_value(variable)
         for parameter in self.parameters.values():
@@ -235,9 +246,14 @@ class _Attempt:
             self.repair(predicate, environment, used, touching)
         total = len(involved) or 1
         good = sum(_holds(predicate, environment) is not False for predicate, environment, _ in involved)
-        del copies
         parameters = {name: variable.root.value for name, variable in self.parameters.items()}
-        return Solution(tuple(self.finished()), parameters, good / total)
+        hints = {
+            (row.table.name, name): tuple(dict.fromkeys(cell.root.hints))
+            for row in self.rows
+            for name, cell in row.cells.items()
+            if cell.root.hints
+        }
+        return Solution(tuple(self.finished()), parameters, good / total, hints)
 
     def first_value(self, variable: Variable) -> Value:
         if variable.hints and variable.kind != "other":
@@ -353,6 +369,38 @@ def _predicates(select: exp.Select) -> Iterator[exp.Expr]:
             yield from conjuncts(node.this)
 
 
+def _pinned(select: exp.Select, alias: str) -> dict[str, str]:
+    """Literals that ``select`` asks of columns of one source."""
+    where = select.args.get("where")
+    found: dict[str, str] = {}
+    for predicate in conjuncts(where.this if where else None):
+        column = pinned_column(predicate)
+        if column is not None and column.table == alias:
+            literal = next((side for side in (predicate.this, predicate.expression) if isinstance(side, exp.Literal)), None)
+            if literal is not None:
+                found[column.name.lower()] = literal.name
+    return found
+
+
+def _branches(block: exp.Query) -> Iterator[exp.Query]:
+    if isinstance(block, exp.Subquery) and isinstance(block.this, exp.Query):
+        yield from _branches(block.this)
+    elif isinstance(block, exp.Union):
+        yield from _branches(block.left)
+        yield from _branches(block.right)
+    else:
+        yield block
+
+
+def _offers(branch: exp.Query, names: Sequence[str], pinned: Mapping[str, str]) -> bool:
+    """Whether the literals among the outputs of ``branch`` are those asked for."""
+    for name, projection in zip(names, branch.selects, strict=False):
+        bare = unwrap(projection.unalias())
+        if isinstance(bare, exp.Literal) and pinned.get(name, bare.name) != bare.name:
+            return False
+    return True
+
+
 def _scalar_subqueries(node: exp.Expr) -> Iterator[exp.Subquery]:
     if isinstance(node, exp.Subquery):
         yield node
@@ -388,6 +436,3 @@ def _constants(predicate: exp.Expr, environment: Environment) -> Iterator[Value]
                 yield value
                 if isinstance(value, int) and 1900 <= value <= 2100:
                     yield datetime.date(value, 6, 15)
-
-
-__all__ = ["Solution", "evaluate_term", "solution", "variables"]

@@ -1,0 +1,294 @@
+"""Small adversarial databases for a query: planted rows that pass its predicates, and what makes data nasty around them.
+
+Each database holds one to four solutions of the query (see `querywright.verify.solutions`), then a number of random
+changes: copies of rows with one cell changed to a NULL, a neighbor of a constant or another row's value; duplicates;
+deletions; rows at random. Some databases are empty, some hold nothing but solutions. All of them obey the keys,
+foreign keys and NOT NULLs that the schema enforces or declares, and no others.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from sqlglot import exp
+
+from querywright.sql.facts import Facts
+from querywright.sql.qualify import table_of
+from querywright.sql.schema import Schema, Table
+from querywright.values import Basis, Bindings, Scalar
+from querywright.verify.solutions import Solution, solution
+from querywright.verify.terms import NotEvaluable, Value, as_kind, kind_of
+from querywright.verify.values import fits, plain_values
+
+OBEYED: tuple[Basis, ...] = ("enforced", "declared")
+"""Premises with these bases hold in every witness; what only today's data satisfies may be broken."""
+
+_SOLUTIONS = 24
+_MOST_ROWS = 12
+_FRESH = 5_000
+"""Identifiers from here on are of rows that were not planted."""
+
+Cells = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One database: rows by lower-case table name, in the order of the table's columns, and values of the query's parameters."""
+
+    rows: Mapping[str, tuple[tuple[Value, ...], ...]]
+    parameters: Bindings = ()
+
+
+def obeyed(schema: Schema) -> Schema:
+    """``schema`` without the keys, foreign keys and NOT NULLs that data may violate."""
+    return Schema(
+        tuple(
+            replace(
+                table,
+                columns=tuple(
+                    column if column.not_null in OBEYED else replace(column, not_null=None) for column in table.columns
+                ),
+                keys=tuple(key for key in table.keys if key.basis in OBEYED),
+                foreign_keys=tuple(key for key in table.foreign_keys if key.basis in OBEYED),
+            )
+            for table in schema.tables
+        )
+    )
+
+
+def narrowed(queries: Sequence[Facts], schema: Schema) -> Schema:
+    """The tables that the queries read, with the columns that they mention and those of keys; unread columns decide nothing."""
+    read = columns_read(queries)
+    tables = []
+    for table in schema.tables:
+        if table.name.lower() not in read:
+            continue
+        kept = read[table.name.lower()] | {name.lower() for key in table.keys for name in key.columns}
+        columns = tuple(column for column in table.columns if column.name.lower() in kept) or table.columns[:1]
+        foreign = tuple(key for key in table.foreign_keys if all(name.lower() in kept for name in key.columns))
+        tables.append(replace(table, columns=columns, foreign_keys=foreign, indexes=(), checks=()))
+    return Schema(tuple(tables))
+
+
+def columns_read(queries: Sequence[Facts]) -> dict[str, set[str]]:
+    """Names of the columns that the queries mention, by lower-case table name."""
+    read: dict[str, set[str]] = {}
+    for facts in queries:
+        for node in facts.tree.find_all(exp.Table):
+            if isinstance(node.this, exp.Identifier) and (table := table_of(node, facts.schema)) is not None:
+                read.setdefault(table.name.lower(), set())
+        for select in facts.selects():
+            for source in facts.sources(select).values():
+                if source.table is not None:
+                    columns = facts.references(select, source.alias)
+                    read.setdefault(source.table.name.lower(), set()).update(column.name.lower() for column in columns)
+    return read
+
+
+def witnesses(queries: Sequence[Facts], bindings: Sequence[Bindings], seed: int, number: int) -> list[Witness]:
+    """``number`` databases over the tables of the queries' schema, the same ones whenever the seed is the same."""
+    rng = random.Random(seed)
+    given = [dict(values) for values in bindings] or [{}]
+    pool = list(_pool(queries, given, rng))
+    builder = _Builder(queries[0].schema.tables, columns_read(queries), pool, rng)
+    return [builder.witness(position) for position in range(number)]
+
+
+def _pool(queries: Sequence[Facts], given: Sequence[Mapping[str, Scalar]], rng: random.Random) -> Iterator[Solution]:
+    for serial in range(_SOLUTIONS):
+        facts = queries[serial % len(queries)]
+        block: exp.Query | None = None
+        if serial % 4 == 3:  # what a NOT EXISTS, the other side of an EXCEPT or a LEFT JOIN reads is planted as well
+            block = rng.choice([select for select in facts.selects() if not facts.correlated_columns(select)] or [facts.tree])
+        yield solution(facts, rng.choice(given), rng, block, serial)
+
+
+class _Builder:
+    def __init__(
+        self, tables: Sequence[Table], read: Mapping[str, set[str]], pool: Sequence[Solution], rng: random.Random
+    ) -> None:
+        self.tables = {table.name.lower(): table for table in tables}
+        self.rng = rng
+        self.pool = sorted(pool, key=lambda found: -found.solved)
+        self.read = {name: sorted(read.get(name, ())) for name in self.tables}
+        self.hints: dict[tuple[str, str], list[Value]] = {}
+        for found in pool:
+            for (table, column), values in found.hints.items():
+                known = self.hints.setdefault((table.lower(), column), [])
+                known += [value for value in values if value not in known]
+        self.fresh = _FRESH
+
+    def witness(self, position: int) -> Witness:
+        rows: dict[str, list[Cells]] = {name: [] for name in self.tables}
+        parameters: Mapping[str, Value] = self.pool[0].parameters if self.pool else {}
+        planted = self.rng.choice((1, 1, 2, 2, 3, 4)) if position % 20 not in (0, 1) else 0
+        chosen = self.rng.sample(self.pool, min(planted, len(self.pool)))
+        if chosen and self.rng.random() < 0.8:
+            best = [found for found in self.pool if found.solved == self.pool[0].solved]
+            chosen[0] = self.rng.choice(best)
+        for found in chosen:
+            parameters = chosen[0].parameters
+            for table, cells in found.rows:
+                rows[table.lower()].append(dict(cells))
+        if position % 20 == 1:
+            for name in self.tables:
+                rows[name] = [self.random_row(name) for _ in range(self.rng.randint(0, 4))]
+        changes = 0 if position % 20 == 0 else self.rng.choice((0, 1, 2, 4, 8, 12))
+        for _ in range(changes):
+            self.change(rows)
+        self.repair(rows)
+        ordered = {
+            name: tuple(tuple(row.get(column.name.lower()) for column in table.columns) for row in rows[name])
+            for name, table in self.tables.items()
+        }
+        return Witness(ordered, tuple((name, cast(Scalar, value)) for name, value in parameters.items()))
+
+    # ------------------------------------------------------------------ changes
+
+    def change(self, rows: dict[str, list[Cells]]) -> None:
+        filled = [name for name, present in rows.items() if present]
+        if not filled:
+            name = self.rng.choice(list(rows))
+            rows[name].append(self.random_row(name))
+            return
+        name = self.rng.choice(filled)
+        present = rows[name]
+        row = self.rng.choice(present)
+        dice = self.rng.random()
+        if dice < 0.10:
+            present.remove(row)
+        elif dice < 0.25:
+            self.alter(name, row, present)
+        elif dice < 0.35:
+            present.append(self.random_row(name))
+        elif len(present) < _MOST_ROWS:
+            copy = dict(row)
+            if dice > 0.45:
+                self.alter(name, copy, present)
+            self.freshen(name, copy, present)
+            present.append(copy)
+
+    def alter(self, name: str, row: Cells, others: Sequence[Cells]) -> None:
+        """Change one or two cells that the queries read."""
+        for _ in range(self.rng.choice((1, 1, 2))):
+            if not self.read[name]:
+                return
+            column = self.rng.choice(self.read[name])
+            dice = self.rng.random()
+            if dice < 0.4 and len(others) > 1:
+                row[column] = self.rng.choice(others).get(column)
+            elif dice < 0.55:
+                row[column] = None
+            else:
+                row[column] = self.value(name, column)
+
+    def freshen(self, name: str, row: Cells, others: Sequence[Cells]) -> None:
+        """Give a copy identifiers of its own where a key asks for them."""
+        table = self.tables[name]
+        for key in table.keys:
+            columns = [column.lower() for column in key.columns]
+            if any(all(other.get(c) == row.get(c) for c in columns) for other in others):
+                referring = {c.lower() for foreign in table.foreign_keys for c in foreign.columns}
+                own = [column for column in columns if column not in referring] or columns
+                row[self.rng.choice(own)] = self.identifier(name, own[0])
+
+    def random_row(self, name: str) -> Cells:
+        return {column: self.value(name, column) for column in self.read[name] if self.rng.random() < 0.85}
+
+    def value(self, name: str, column: str) -> Value:
+        known = self.hints.get((name, column), [])
+        if known and self.rng.random() < 0.6:
+            return self.rng.choice(known)
+        return self.rng.choice(plain_values(self.kind(name, column)))
+
+    def kind(self, name: str, column: str) -> str:
+        found = self.tables[name].column(column)
+        return kind_of(found.type) if found is not None else "other"
+
+    def identifier(self, name: str, column: str) -> Value:
+        self.fresh += 1
+        kind = self.kind(name, column)
+        try:
+            return as_kind(self.fresh, kind)
+        except NotEvaluable:
+            return self.rng.choice(plain_values(kind))
+
+    # ------------------------------------------------------------------ constraints
+
+    def repair(self, rows: dict[str, list[Cells]]) -> None:
+        """Make the rows obey types, NOT NULLs, keys and foreign keys."""
+        for _ in range(4):
+            for name in self.tables:
+                for row in rows[name]:
+                    self.conform(name, row)
+                rows[name] = list(self.keyed(name, rows[name]))
+            if not self.add_parents(rows):
+                break
+        for name in self.tables:
+            rows[name] = [row for row in rows[name] if not self.orphan(name, row, rows)]
+
+    def conform(self, name: str, row: Cells) -> None:
+        for column in self.tables[name].columns:
+            key = column.name.lower()
+            kind = kind_of(column.type)
+            try:
+                row[key] = fits(as_kind(row.get(key), kind), column.type)
+            except NotEvaluable:
+                row[key] = None
+            if row[key] is None and column.not_null:
+                value = self.identifier(name, key) if self.in_key(name, key) else plain_values(kind)[0]
+                row[key] = fits(value, column.type)
+
+    def in_key(self, name: str, column: str) -> bool:
+        return any(column in (c.lower() for c in key.columns) for key in self.tables[name].keys)
+
+    def keyed(self, name: str, rows: Sequence[Cells]) -> Iterator[Cells]:
+        """The rows without those whose key an earlier row has."""
+        seen: set[tuple[object, ...]] = set()
+        for row in rows:
+            values = [
+                (position, *(row.get(column.lower()) for column in key.columns))
+                for position, key in enumerate(self.tables[name].keys)
+            ]
+            taken = [value for value in values if None not in value]
+            if not any(value in seen for value in taken):
+                seen.update(taken)
+                yield row
+
+    def add_parents(self, rows: dict[str, list[Cells]]) -> bool:
+        """Let every reference point at a row: mostly a new one, sometimes an existing one or none."""
+        added = False
+        for name, table in self.tables.items():
+            for foreign in table.foreign_keys:
+                target = foreign.references.lower()
+                if target not in self.tables:
+                    continue
+                columns = [column.lower() for column in foreign.columns]
+                wanted = [column.lower() for column in foreign.references_columns]
+                known = {tuple(row.get(column) for column in wanted) for row in rows[target]}
+                for row in rows[name]:
+                    values = tuple(row.get(column) for column in columns)
+                    if None in values or values in known:
+                        continue
+                    added = True
+                    dice = self.rng.random()
+                    if dice < 0.2 and rows[target]:
+                        parent = self.rng.choice(rows[target])
+                        row.update({c: parent.get(w) for c, w in zip(columns, wanted, strict=True)})
+                        continue
+                    rows[target].append({**self.random_row(target), **dict(zip(wanted, values, strict=True))})
+                    known.add(values)
+        return added
+
+    def orphan(self, name: str, row: Cells, rows: Mapping[str, Sequence[Cells]]) -> bool:
+        for foreign in self.tables[name].foreign_keys:
+            target = foreign.references.lower()
+            values = tuple(row.get(column.lower()) for column in foreign.columns)
+            if target in self.tables and None not in values:
+                wanted = [column.lower() for column in foreign.references_columns]
+                if not any(tuple(other.get(column) for column in wanted) == values for other in rows[target]):
+                    return True
+        return False
