@@ -6,22 +6,21 @@ takes a candidate through the checks, cheapest first, and times it only if it pa
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-
-from sqlglot import exp
+from importlib.metadata import version
 
 from querywright.databases.database import Database
 from querywright.engines.protocol import Limits
 from querywright.engines.session import Session, engine_of
 from querywright.errors import ExecutionError, QueryError, StatementOutOfMemory, StatementTimeout
 from querywright.measure.clock import Baseline, Clock
-from querywright.sql.ambiguity import ambiguities
-from querywright.sql.facts import Facts
 from querywright.values import Attempt, Bindings, Candidate, Check, Query, Timing, Verdict
-from querywright.verify.compare import Comparison, Stored, Terms, compare, store_original, terms_of
+from querywright.verify.compare import Stored, compare, store_original
+from querywright.verify.verdicts import Verifier
 
 ACCEPTED = frozenset({"proved", "bounded", "tested"})
 
@@ -48,11 +47,18 @@ class Rules:
 
 @dataclass
 class Bench:
-    """One database with the original's answer on it, ready to compare candidates with."""
+    """One database with the original's answer on it, for the parameter values asked for last."""
 
     database: Database
     session: Session
     stored: Stored | None = None
+
+    def answer(self, verifier: Verifier, bindings: Bindings, limit_s: float | None) -> Stored:
+        """The original's stored answer, computed once while the parameter values stay the same."""
+        if self.stored is None or self.stored.bindings != bindings:
+            laboratory = verifier.laboratory
+            self.stored = self.session.call(store_original, laboratory.text, laboratory.terms, bindings, limit_s=limit_s)
+        return self.stored
 
 
 @dataclass
@@ -60,10 +66,9 @@ class Case:
     """An original and what is known of its behavior. ``refusal`` says why it cannot be judged at all; ``baseline`` is None then."""
 
     query: Query
-    tree: exp.Query
     database: Database
     rules: Rules
-    terms: Terms
+    verifier: Verifier
     benches: list[Bench] = field(default_factory=list)
     clock: Clock | None = None
     baseline: Baseline | None = None
@@ -82,35 +87,36 @@ class Case:
 
 @contextmanager
 def open_case(
-    query: Query, tree: exp.Query, database: Database, sample: Database | None, limits: Limits, rules: Rules
+    query: Query, database: Database, sample: Database | None = None, limits: Limits | None = None, rules: Rules | None = None
 ) -> Iterator[Case]:
     """Open the databases and run the original on them.
 
     An original that never finishes on the full database is verified on the largest sample on which it does. Raises `QueryError` where the
     original itself fails.
     """
-    facts = Facts(tree, database.schema, query.dialect)
-    capabilities = engine_of(database.location).CAPABILITIES
-    terms = terms_of(query.sql, facts, exact_decimals=capabilities.exact_decimals)
-    case = Case(query, tree, database, rules, terms)
-    chance = [found.reason for found in ambiguities(facts) if found.kind in ("random", "sample")]
-    if chance:
-        case.refusal = " ".join(chance)
+    limits, rules = limits or Limits(), rules or Rules()
+    verifier = Verifier(query, database.schema, database.location.engine, seed=rules.seed, databases=rules.witnesses)
+    case = Case(query, database, rules, verifier)
+    if verifier.unverifiable:
+        case.refusal = verifier.unverifiable
         yield case
         return
     with ExitStack() as stack:
+        stack.enter_context(verifier)
         session = stack.enter_context(Session(database.location, limits))
         case.clock = Clock(session, database.name, rules.statement_limit_s, tuple(_settings(limits)))
         try:
             case.baseline = case.clock.baseline(query)
         except ExecutionError as error:
-            raise QueryError(f"{query.name or 'The query'} fails on {database.name}: {error.message}", "Correct the query.") from error
+            raise QueryError(
+                f"{query.name or 'The query'} fails on {database.name}: {error.message}", "Correct the query."
+            ) from error
         if sample is not None:
             case.benches.append(Bench(sample, stack.enter_context(Session(sample.location, limits))))
         if not case.baseline.stopped:
             case.benches.append(Bench(database, session))
         for bench in case.benches:
-            _store(case, bench, query.bindings[0] if query.bindings else ())
+            bench.answer(verifier, query.bindings[0] if query.bindings else (), None)
         yield case
 
 
@@ -146,6 +152,18 @@ def confirm(case: Case, attempt: Attempt) -> Attempt:
     return replace(attempt, timing=timing, seconds=attempt.seconds + time.monotonic() - began)
 
 
+def environment(case: Case) -> tuple[tuple[str, str], ...]:
+    """What the measurement was made with."""
+    capabilities = engine_of(case.database.location).CAPABILITIES
+    return (
+        ("querywright", version("querywright")),
+        ("engine", f"{case.database.location.engine} {capabilities.version}"),
+        ("database", case.database.name),
+        ("python", platform.python_version()),
+        ("system", f"{platform.system()} {platform.machine()}"),
+    )
+
+
 def _attempt(
     candidate: Candidate, verdict: Verdict, began: float, failure: str | None = None, timing: Timing | None = None
 ) -> Attempt:
@@ -154,30 +172,32 @@ def _attempt(
 
 def _verify(case: Case, candidate: Candidate) -> Verdict:
     """Cheapest refutation first: witness databases, the sample, the full data."""
-    checks: list[Check] = []
-    for bench in case.benches:
-        for bindings in case.query.bindings or ((),):
-            began = time.monotonic()
-            comparison = _compared(case, bench, candidate, bindings)
-            if comparison.difference is not None:
-                return Verdict("refuted", checks=tuple(checks), reason=comparison.difference.reason)
-            if comparison.undecided:
-                return Verdict("unknown", checks=tuple(checks), reason=comparison.undecided)
-            seconds = round(time.monotonic() - began, 4)
-            checks.append(Check(bench.database.role, bench.database.name, comparison.rows, seconds=seconds))
-    return Verdict("tested", checks=tuple(checks))
-
-
-def _compared(case: Case, bench: Bench, candidate: Candidate, bindings: Bindings) -> Comparison:
-    if bench.stored is None or bench.stored.bindings != bindings:
-        _store(case, bench, bindings)
-    assert bench.stored is not None and case.baseline is not None
+    verdict = case.verifier.verdict(candidate)
+    assert case.baseline is not None
     limit_s = max(_LEAST_PATIENCE_S, _COMPARISON_PATIENCE * case.baseline.milliseconds / 1000)
-    return bench.session.call(compare, bench.stored, candidate.query.sql, case.terms, limit_s=limit_s)
+    for bench in case.benches:
+        if verdict.grade not in ACCEPTED:
+            break
+        verdict = compare_data(bench, case.verifier, candidate, verdict, limit_s)
+    return verdict
 
 
-def _store(case: Case, bench: Bench, bindings: Bindings) -> None:
-    bench.stored = bench.session.call(store_original, case.query.sql, case.terms, bindings)
+def compare_data(bench: Bench, verifier: Verifier, candidate: Candidate, verdict: Verdict, limit_s: float) -> Verdict:
+    """``verdict`` after comparing on real data, for every set of parameter values; data can only take away from it."""
+    checks = list(verdict.checks)
+    for bindings in candidate.query.bindings or ((),):
+        began = time.monotonic()
+        stored = bench.answer(verifier, bindings, limit_s)
+        text = verifier.frozen(candidate.query.sql)
+        comparison = bench.session.call(compare, stored, text, verifier.laboratory.terms, limit_s=limit_s)
+        seconds = round(time.monotonic() - began, 4)
+        checks.append(Check(bench.database.role, bench.database.name, comparison.rows, seconds=seconds))
+        if comparison.difference is not None:
+            where = f"On {bench.database.name}: {comparison.difference.reason}"
+            return Verdict("refuted", checks=tuple(checks), reason=where)
+        if comparison.undecided:
+            return Verdict("unknown", checks=tuple(checks), reason=comparison.undecided)
+    return replace(verdict, checks=tuple(checks))
 
 
 def _settings(limits: Limits) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,32 +11,30 @@ from typing import cast
 from sqlglot import exp
 
 from querywright.analyze import Analysis, analyze
+from querywright.analyze.preparing import Prepared, prepare
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
-from querywright.databases.premises import discover_keys
 from querywright.engines.protocol import Limits
 from querywright.engines.session import Session, engine_of
-from querywright.errors import BindingError, InputError
-from querywright.judge import Case, Rules, confirm, judge, open_case
-from querywright.measure.decision import recommended
+from querywright.errors import InputError
+from querywright.judge import Bench, Case, Rules, compare_data, environment, judge, open_case
 from querywright.propose import rules as rule_proposer
 from querywright.propose.protocol import Proposal
 from querywright.registry import plugins
 from querywright.runs.directory import RunDirectory
+from querywright.runs.layout import Mode as ModeName
+from querywright.search.concluding import conclude
 from querywright.search.protocol import Budget, Event, Judged, Mode, Position
 from querywright.search.recorder import Recorder, graph_document
 from querywright.settings import settings
+from querywright.sql.ddl import schema_of
 from querywright.sql.fingerprint import fingerprint
 from querywright.sql.layout import render
-from querywright.sql.parse import normalize_parameters, parameters, parse_query
-from querywright.sql.qualify import qualify, qualify_text
+from querywright.sql.parse import normalize_parameters
+from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
-from querywright.values import Attempt, Bindings, Outcome, Query, Status
-
-MOST_CONFIRMATIONS = 3
-"""Winners that are measured afresh before the search is declared fruitless."""
-
-Watch = Callable[[str, object], None]
+from querywright.values import Attempt, Bindings, Candidate, Outcome, Query, Verdict
+from querywright.verify.verdicts import Verifier
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,6 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     runs: Path | None = None
     resume: Path | None = None
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A query understood: its text with named parameters, its tree, and the database with the keys found for its tables."""
-
-    query: Query
-    tree: exp.Query
-    database: Database
 
 
 def optimize(
@@ -82,7 +70,7 @@ def optimize(
     began = time.monotonic()
     prepared = prepare(sql, database, options.bindings, name, source)
     mode = _mode(options.mode)
-    with open_case(prepared.query, prepared.tree, prepared.database, options.sample, options.limits, options.rules) as case:
+    with open_case(prepared.query, prepared.database, options.sample, options.limits, options.rules) as case:
         directory = _directory(prepared, options)
         recorder = Recorder(directory, options.budget.target)
         opened(case, directory)
@@ -98,7 +86,7 @@ def optimize(
             done = _replayed(recorder, prepared)
             for attempt in mode.run(start, expand, lambda c: judge(case, c), options.budget, hear, time.monotonic, done):
                 attempts.append(attempt)
-        outcome = conclude(case, attempts, options.rules)
+        outcome = conclude(case, attempts)
         outcome = replace(
             outcome, environment=environment(case), run_id=directory.run_id, seconds=round(time.monotonic() - began, 3)
         )
@@ -106,66 +94,46 @@ def optimize(
         return outcome
 
 
-def conclude(case: Case, attempts: Sequence[Attempt], rules: Rules) -> Outcome:
-    """Confirm the fastest attempts afresh until one is recommended; only that one counts as faster."""
-    query = case.query
-    if case.refusal:
-        return Outcome(query, "refused", None, (), reason=case.refusal)
-    timed = sorted((a for a in attempts if a.timing is not None), key=lambda a: -a.timing.ratio if a.timing else 0.0)
-    usable = [attempt for attempt in timed if not case.conditional(attempt) and attempt.timing and attempt.timing.ratio > 1.0]
-    conditional = tuple(attempt for attempt in timed if case.conditional(attempt) and attempt.timing and attempt.timing.ratio > 1.0)
-    confirmed: list[Attempt] = []
-    for attempt in usable[:MOST_CONFIRMATIONS]:
-        confirmed.append(confirm(case, attempt))
-        timing = confirmed[-1].timing
-        if timing is not None and recommended(timing, accept_timeout=rules.accept_timeout):
-            return Outcome(query, "faster", confirmed[-1], tuple(attempts), conditional=conditional)
-    if not confirmed:
-        return Outcome(query, "none", None, tuple(attempts), conditional=conditional, reason=_why_none(attempts))
-    best = confirmed[0]
-    censored = best.timing is not None and best.timing.censored == "original"
-    reason = (
-        "The original never finished within its limit, so the gain is only a lower bound. Add --accept-timeout to recommend it."
-        if censored
-        else "Fresh runs did not show a gain of at least 1.05 that noise cannot explain, within four times the memory."
-    )
-    status: Status = "unconfirmed" if censored or (best.timing is not None and best.timing.ratio > 1.05) else "none"
-    return Outcome(query, status, best if status == "unconfirmed" else None, tuple(attempts), conditional=conditional, reason=reason)
+def verify(
+    original: str,
+    candidate: str,
+    *,
+    db: str | Database | None = None,
+    schema: Schema | str | None = None,
+    dialect: str = "duckdb",
+    bindings: tuple[Bindings, ...] = (),
+    strict: bool = False,
+    seed: int = 0,
+    limit_s: float = 60.0,
+) -> Verdict:
+    """Whether two queries return the same rows: on generated databases, and on the data of ``db`` where one is named.
 
-
-def prepare(
-    sql: str, database: str | Database, bindings: tuple[Bindings, ...] = (), name: str | None = None, source: str = "the query"
-) -> Prepared:
-    """Parse and bind the query, and look for keys in those of its tables that declare none."""
-    opened = open_database(database) if isinstance(database, str) else database
-    dialect = engine_of(opened.location).CAPABILITIES.dialect
-    text = normalize_parameters(sql, dialect).strip().removesuffix(";").rstrip()
-    parsed = parse_query(text, dialect, source)
-    needed = parameters(parsed)
-    if needed and not bindings:
-        raise BindingError(f"{source} has parameters {', '.join(needed)}.", f"Give values: --bind {needed[0]}=…")
-    read = {table.name.lower() for table in parsed.find_all(exp.Table)}
-    tables = tuple(t for t in opened.schema.tables if t.name.lower() in read or t.name.lower().rpartition(".")[2] in read)
-    qualify(parsed, opened.schema, dialect, source=source)
-    known = discover_keys(replace(opened, schema=Schema(tables)))
-    with Session(opened.location) as session:
-        outputs = [column for column, _ in session.describe(text, bindings[0] if bindings else ())]
-    tree = qualify(parsed, known.schema, dialect, outputs, source)
-    return Prepared(Query(text, dialect, fingerprint(tree, dialect), bindings, name), tree, known)
-
-
-def environment(case: Case) -> tuple[tuple[str, str], ...]:
-    """What the measurement was made with."""
-    from querywright import __version__
-
-    capabilities = engine_of(case.database.location).CAPABILITIES
-    return (
-        ("querywright", __version__),
-        ("engine", f"{case.database.location.engine} {capabilities.version}"),
-        ("database", case.database.name),
-        ("python", platform.python_version()),
-        ("system", f"{platform.system()} {platform.machine()}"),
-    )
+    ``schema`` (tables, or DDL text in ``dialect``) serves where there is no database. ``strict`` demands equal column names and types as
+    well. Raises `querywright.errors.InputError` where a query or the schema cannot be used.
+    """
+    if isinstance(schema, str):
+        schema = schema_of(schema, dialect)
+    database = open_database(db) if isinstance(db, str) else db
+    if database is not None:
+        dialect, schema = engine_of(database.location).CAPABILITIES.dialect, database.schema
+    if schema is None:
+        raise InputError("There is nothing to verify against.", "Name a database with --db, or a DDL file with --schema.")
+    engine = database.location.engine if database is not None else dialect
+    queries = []
+    for text, source in ((original, "the original"), (candidate, "the candidate")):
+        plain = normalize_parameters(text, dialect).strip().removesuffix(";").rstrip()
+        tree = qualify_text(plain, schema, dialect, source=source)
+        queries.append(Query(plain, dialect, fingerprint(tree, dialect), bindings))
+    first, second = queries
+    if first.fingerprint == second.fingerprint and first.sql == second.sql:
+        return Verdict("proved", reason="The two texts are the same.")
+    rewritten = Candidate(second, first.fingerprint)
+    with Verifier(first, schema, engine, seed=seed, strict=strict) as verifier:
+        verdict = verifier.verdict(rewritten)
+        if database is None or verdict.grade in ("refuted", "unverifiable"):
+            return verdict
+        with Session(database.location) as session:
+            return compare_data(Bench(database, session), verifier, rewritten, verdict, limit_s)
 
 
 def _expander(prepared: Prepared, seed: int) -> Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]:
@@ -195,6 +163,7 @@ def _directory(prepared: Prepared, options: Options) -> RunDirectory:
     analysis = analyze(prepared.query, prepared.tree, prepared.database.schema, prepared.database.location.engine)
     configuration = {
         "database": prepared.database.name,
+        "database_specification": prepared.database.specification,
         "iterations": options.budget.iterations,
         "target_speedup": options.budget.target,
         "early_stop": options.budget.early_stop,
@@ -207,7 +176,7 @@ def _directory(prepared: Prepared, options: Options) -> RunDirectory:
     return RunDirectory.create(
         options.runs or settings().runs,
         prepared.query,
-        cast("object", options.mode),  # type: ignore[arg-type]
+        cast(ModeName, options.mode),
         configuration,
         query_dag=graph_document(analysis),
         complexity={"blocks": len(analysis.graph.nodes), "tables": len(prepared.database.schema.tables)},
@@ -219,11 +188,3 @@ def _mode(name: str) -> Mode:
     if name not in modes:
         raise InputError(f"There is no mode {name}.", f"Modes: {', '.join(modes)}.")
     return cast(Mode, modes[name])
-
-
-def _why_none(attempts: Sequence[Attempt]) -> str:
-    if not attempts:
-        return "No transform applies. `qw analyze` shows which preconditions are missing."
-    refuted = sum(attempt.verdict.grade == "refuted" for attempt in attempts)
-    slower = sum(attempt.timing is not None for attempt in attempts)
-    return f"{len(attempts)} candidates tried: {slower} verified but not faster, {refuted} different, {len(attempts) - slower - refuted} not verified."

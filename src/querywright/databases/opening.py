@@ -40,14 +40,16 @@ def open_database(specification: str, progress: Progress = silent) -> Database:
     if chosen is not None:
         return _open_workload(chosen, progress)
     location = _locate_url(specification) if "://" in specification else _locate_path(specification)
-    return _opened(Path(specification.rstrip("/")).name, specification, location)
+    database = _opened(Path(specification.rstrip("/")).name, specification, location)
+    again = specification if "://" in specification else str(Path(specification).expanduser().absolute())
+    return replace(database, specification=again)
 
 
 def _open_workload(chosen: Instance, progress: Progress) -> Database:
     path = build_once(chosen, progress)
     database = _opened(chosen.label, chosen.label, Location(chosen.engine, str(path)))
     declared = chosen.workload.tables(chosen.parameters)
-    return replace(database, schema=database.schema.with_keys(declared))
+    return replace(database, schema=database.schema.with_keys(declared), specification=chosen.label)
 
 
 def _opened(name: str, specification: str, location: Location) -> Database:

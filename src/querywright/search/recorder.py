@@ -70,7 +70,12 @@ def hint_document(analysis: Analysis, iteration: int, speedup: float, target: fl
         "gap": round(max(0.0, target - speedup), 4),
         "method": "ast_pattern_matching",
         "patterns": [
-            {"pattern": hint.transform, "severity": _severity(hint.confidence), "transform": hint.family, "confidence": hint.confidence}
+            {
+                "pattern": hint.transform,
+                "severity": _severity(hint.confidence),
+                "transform": hint.family,
+                "confidence": hint.confidence,
+            }
             for hint in analysis.hints
         ],
         "recommendations": [

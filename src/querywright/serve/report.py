@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -30,7 +31,11 @@ def write_report(path: Path, outcome: Outcome, database: Database, limits: Limit
     name = escape(outcome.original.name or "query")
     parts = [f"<h1>{name}: {outcome.status}</h1>"]
     if best is not None:
-        parts += [f'<p class="big">{escape(speed(best.timing))}</p>', f"<p>{escape(stack(best))}</p>", f"<p>{escape(evidence(best.verdict))}</p>"]
+        parts += [
+            f'<p class="big">{escape(speed(best.timing))}</p>',
+            f"<p>{escape(stack(best))}</p>",
+            f"<p>{escape(evidence(best.verdict))}</p>",
+        ]
     if outcome.reason:
         parts.append(f"<p>{escape(outcome.reason)}</p>")
     parts += ["<h2>Progression</h2>", _chart(outcome.attempts)]
@@ -38,7 +43,10 @@ def write_report(path: Path, outcome: Outcome, database: Database, limits: Limit
         parts += ["<h2>Difference</h2>", _difference(outcome.original.sql, best.candidate.query.sql)]
         parts += ["<h2>Plans</h2>", _plans(outcome, best, database, limits)]
     parts += ["<h2>Attempts</h2>", _attempts(outcome.attempts), "<h2>Original</h2>", f"<pre>{escape(outcome.original.sql)}</pre>"]
-    parts += ["<h2>Measured with</h2>", _table(("what", "value"), [*outcome.environment, ("seconds in all", f"{outcome.seconds:g}")])]
+    parts += [
+        "<h2>Measured with</h2>",
+        _table(("what", "value"), [*outcome.environment, ("seconds in all", f"{outcome.seconds:g}")]),
+    ]
     body = "\n".join(parts)
     page = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head><body>{body}</body></html>\n'
     try:
@@ -59,7 +67,9 @@ def _chart(attempts: tuple[Attempt, ...]) -> str:
         best = max(best, ratio)
         x = number * step
         points.append(f"{x:.1f},{height - best / top * height:.1f}")
-        dots.append(f'<circle cx="{x:.1f}" cy="{height - ratio / top * height:.1f}" r="4" fill="#2f6fde"><title>{ratio:.2f}x</title></circle>')
+        dots.append(
+            f'<circle cx="{x:.1f}" cy="{height - ratio / top * height:.1f}" r="4" fill="#2f6fde"><title>{ratio:.2f}x</title></circle>'
+        )
     base = height - height / top
     return (
         f'<svg viewBox="0 0 {width} {height + 20}" role="img" aria-label="speedup by attempt">'
@@ -84,7 +94,9 @@ def _plans(outcome: Outcome, best: Attempt, database: Database, limits: Limits) 
         texts = [
             "\n".join(plan_lines(session.explain(sql, bindings))) for sql in (outcome.original.sql, best.candidate.query.sql)
         ]
-    shown = (f"<div><h3>{title}</h3><pre>{escape(text)}</pre></div>" for title, text in zip(("Before", "After"), texts, strict=True))
+    shown = (
+        f"<div><h3>{title}</h3><pre>{escape(text)}</pre></div>" for title, text in zip(("Before", "After"), texts, strict=True)
+    )
     return f'<div class="plans">{"".join(shown)}</div>'
 
 
@@ -102,7 +114,7 @@ def _attempts(attempts: tuple[Attempt, ...]) -> str:
     return _table(("transforms", "grade", "speed", "time", "evidence"), rows)
 
 
-def _table(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(cell)}</th>" for cell in headers)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"

@@ -1,8 +1,8 @@
 """Keys and functional dependencies of query results.
 
 The question asked is always "are rows that agree in these columns the same row?", answered by a closure of functional
-dependencies over the FROM clause (Darwen 1988; Paulley and Larson, "Exploiting uniqueness in query optimization", 1994), with NULLs
-counted as equal, as GROUP BY and DISTINCT count them.
+dependencies over the FROM clause (Darwen 1988; Paulley and Larson, "Exploiting uniqueness in query optimization", 1994), with
+NULLs counted as equal, as GROUP BY and DISTINCT count them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from querywright.sql.predicates import (
     conjuncts,
     equality_identifies,
     equated_columns,
+    null_rejected_columns,
     pinned_column,
     unwrap,
     where_conjuncts,
@@ -72,12 +73,54 @@ def identifying(facts: Facts, select: exp.Select, keys: frozenset[ColumnKey]) ->
             return None
         if source.join is not None and source.join.kind in _FILTERING_KINDS:
             continue
-        own = frozenset(name for alias, name in known if alias == source.alias)
-        proof = unique_source(facts, source, own)
+        proof = at_most_one_match(facts, select, source)
+        if proof is None:
+            proof = _row_key(facts, source, known, _not_null_columns(facts, select))
         if proof is None:
             return None
         premises |= proof
     return premises
+
+
+def at_most_one_match(facts: Facts, select: exp.Select, source: Source) -> Premises | None:
+    """See `Facts.at_most_one_match`."""
+    join = source.join
+    if join is None or join.side != "LEFT" or join.kind not in ("", "OUTER") or join.method:
+        return None
+    pinned = {
+        own.name
+        for predicate in conjuncts(join.args.get("on"))
+        if isinstance(bare := unwrap(predicate), exp.EQ)
+        for own, given in ((unwrap(bare.this), unwrap(bare.expression)), (unwrap(bare.expression), unwrap(bare.this)))
+        if isinstance(own, exp.Column) and own.table == source.alias and facts.home(own) is select
+        if _fixed(facts, given, source.alias) and equality_identifies(own, given)
+    }
+    return facts.at_most_one(source, pinned)
+
+
+def _fixed(facts: Facts, node: exp.Expr, alias: str) -> bool:
+    """Whether ``node`` has one value for a row of the left side of a join with ``alias``."""
+    tables = {column.table for column in node.find_all(exp.Column)}
+    return alias not in tables and node.find(exp.Query) is None and facts.deterministic(node)
+
+
+def _row_key(facts: Facts, source: Source, known: frozenset[ColumnKey], not_null: frozenset[ColumnKey]) -> Premises | None:
+    """Premises under which the known columns of ``source`` identify one of its rows; ``not_null`` columns hold no NULL."""
+    own = {name for alias, name in known if alias == source.alias}
+    proof = unique_source(facts, source, frozenset(own))
+    if proof is None and source.table is not None:
+        proof = _table_key(source, frozenset(name for name in own if (source.alias, name) in not_null), needs_not_null=False)
+    return proof
+
+
+def _not_null_columns(facts: Facts, select: exp.Select) -> frozenset[ColumnKey]:
+    """Columns that are never NULL because the WHERE or an inner join rejects NULLs."""
+    joins: list[exp.Join] = select.args.get("joins") or []
+    if any(join.side in ("RIGHT", "FULL") for join in joins):
+        return frozenset()
+    on = [join.args.get("on") for join in joins if join.side == "" and join.kind in ("", "INNER", "CROSS") and not join.method]
+    filters = [*where_conjuncts(select), *(part for condition in on for part in conjuncts(condition))]
+    return frozenset(key for predicate in filters for key in null_rejected_columns(predicate))
 
 
 def closure(facts: Facts, select: exp.Select, start: frozenset[ColumnKey]) -> tuple[frozenset[ColumnKey], Premises]:
@@ -86,14 +129,15 @@ def closure(facts: Facts, select: exp.Select, start: frozenset[ColumnKey]) -> tu
     known: set[ColumnKey] = set(start)
     premises: set[Premise] = set()
     filters = list(where_conjuncts(select))
-    outer: list[tuple[str, list[exp.Expr]]] = []
+    outer: list[tuple[Source, list[exp.Expr]]] = []
+    not_null = _not_null_columns(facts, select)
     plain = not any(source.join is not None and source.join.side in ("RIGHT", "FULL") for source in sources.values())
     for source in sources.values():
         on = source.join.args.get("on") if source.join is not None else None
         if on is None or source.join is None or not plain:
             continue
         if source.join.side == "LEFT":
-            outer.append((source.alias, conjuncts(on)))
+            outer.append((source, conjuncts(on)))
         elif source.join.kind in ("", "INNER", "CROSS"):
             filters += conjuncts(on)
     equalities = [pair for predicate in filters if (pair := equated_columns(predicate))]
@@ -112,11 +156,16 @@ def closure(facts: Facts, select: exp.Select, start: frozenset[ColumnKey]) -> tu
             for given, other in ((left, right), (right, left)):
                 if column_key(given) in known and equality_identifies(other, given):
                     known.add(column_key(other))
-        for alias, predicates in outer:
-            known |= _determined_by_outer_join(facts, select, alias, predicates, known)
+        for source, predicates in outer:
+            if _left_side_known(facts, select, source, predicates, known):
+                known |= _determined_by_outer_join(source.alias, predicates)
+                proof = at_most_one_match(facts, select, source)
+                if proof is not None:
+                    known |= {(source.alias, name) for name in _column_names(source)}
+                    premises |= proof
         for source in sources.values():
             names = frozenset(name for alias, name in known if alias == source.alias)
-            proof = unique_source(facts, source, names)
+            proof = _row_key(facts, source, frozenset(known), not_null)
             if proof is not None and source.nullable:
                 # the NULLs of a row without a match must differ from every row of the source
                 present = _never_null(facts, source, names)
@@ -143,17 +192,15 @@ def _pinned_by_outside(facts: Facts, predicate: exp.Expr, select: exp.Select) ->
     ]
 
 
-def _determined_by_outer_join(
-    facts: Facts, select: exp.Select, alias: str, predicates: list[exp.Expr], known: set[ColumnKey]
-) -> set[ColumnKey]:
-    """Right-hand columns of a LEFT JOIN that its ON equates with known left-hand columns.
-
-    An unmatched row has NULLs there, so whether it matches must be determined too: every left-hand column of the ON must be known.
-    """
+def _left_side_known(facts: Facts, select: exp.Select, source: Source, predicates: list[exp.Expr], known: set[ColumnKey]) -> bool:
+    """Whether ``known`` columns decide what the ON of a LEFT JOIN matches, and so whether it matches at all."""
     local = [column for predicate in predicates for column in facts.local_columns(predicate, select)]
-    left = {column_key(column) for column in local if column.table != alias}
-    if not left <= known or any(node for predicate in predicates for node in predicate.find_all(exp.Query)):
-        return set()
+    left = {column_key(column) for column in local if column.table != source.alias}
+    return left <= known and all(predicate.find(exp.Query) is None and facts.deterministic(predicate) for predicate in predicates)
+
+
+def _determined_by_outer_join(alias: str, predicates: list[exp.Expr]) -> set[ColumnKey]:
+    """Right-hand columns of a LEFT JOIN that its ON equates with left-hand columns or constants; NULL in rows without a match."""
     found: set[ColumnKey] = set()
     for predicate in predicates:
         pair = equated_columns(predicate)
@@ -313,10 +360,7 @@ def _single_row(query: exp.Query) -> bool:
 
 def _aggregates(node: exp.Expr, select: exp.Select) -> bool:
     """Whether ``node`` holds an aggregate call of this block (not of a nested query, not a window function's)."""
-    for call in node.find_all(exp.AggFunc):
-        if call.parent_select is select and not _windowed(call):
-            return True
-    return False
+    return any(call.parent_select is select and not _windowed(call) for call in node.find_all(exp.AggFunc))
 
 
 def _windowed(call: exp.Expr) -> bool:

@@ -36,6 +36,11 @@ def disjoint(facts: Facts, left: exp.Query, right: exp.Query) -> Premises | None
     return frozenset(premises)
 
 
+def exclusive(first: exp.Expr, second: exp.Expr) -> bool:
+    """Whether two predicates over the same columns can be seen to be never true of the same row."""
+    return _exclude(unwrap(first), second)
+
+
 def branches(query: exp.Query) -> Iterator[exp.Query]:
     """The blocks whose rows a chain of UNIONs collects."""
     inner = query.unnest() if isinstance(query, exp.Subquery) else query

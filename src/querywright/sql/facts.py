@@ -193,6 +193,10 @@ class Facts:
         """Premises under which ``columns = constants`` selects at most one row of a FROM entry (NULL keys never match)."""
         return dependencies.at_most_one(self, source, frozenset(columns))
 
+    def at_most_one_match(self, select: exp.Select, source: Source) -> Premises | None:
+        """Premises under which the ON of a LEFT JOIN matches at most one row of ``source`` for each row of its left side."""
+        return dependencies.at_most_one_match(self, select, source)
+
     def duplicate_free(self, query: exp.Query) -> Premises | None:
         """Premises under which no two rows of ``query`` are equal; None if not known."""
         return self.unique(query, [name for name in query.named_selects])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlglot import exp
 
 from querywright.sql.volatility import function_name
@@ -41,3 +43,14 @@ def order_sensitive(block: exp.Query) -> bool:
     """Whether the rows of ``block`` can depend on the order of its input: an order-sensitive call, or a LIMIT of its own without an order."""
     unordered_limit = block.args.get("limit") is not None and block.args.get("order") is None
     return unordered_limit or bool(order_sensitive_calls(block))
+
+
+def readers(block: exp.Query, root: exp.Query) -> Iterator[exp.Query]:
+    """Blocks that may see the rows of ``block``: every enclosing one, or for a CTE conservatively every block of the query."""
+    if block.find_ancestor(exp.CTE) is not None:
+        yield from root.find_all(exp.Select)
+        return
+    ancestor = block.parent_select
+    while ancestor is not None:
+        yield ancestor
+        ancestor = ancestor.parent_select

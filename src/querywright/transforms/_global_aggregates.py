@@ -189,7 +189,7 @@ def _hull(intervals: list[tuple[Point, Point]], parts: list[list[exp.Expr]]) -> 
 
 def _constant(value: float, column: exp.Expr) -> exp.Expr:
     if column.is_type(exp.DataType.Type.DATE):
-        return exp.cast(exp.Literal.string(date.fromordinal(int(value)).isoformat()), exp.DataType.Type.DATE)
+        return exp.Literal.string(date.fromordinal(int(value)).isoformat())
     return exp.Literal.number(int(value))
 
 

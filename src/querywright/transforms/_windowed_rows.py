@@ -23,17 +23,18 @@ from querywright.sql.predicates import (
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._scalar_aggregates import ScalarAggregate, call_stem, conditional, counts, scalar_aggregates
 from querywright.transforms.protocol import Blocked, Site
+from querywright.values import Premise
 
-_WINDOW_CALLS = (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Count)
+WINDOW_CALLS = (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Count)
 _CLAUSES = ("where", "expressions", "order", "qualify")
 _MAXIMUM_MAPPINGS = 24
 _PLACEHOLDER = ("", "aggregate")
 _UP_TO_PEERS = {"kind": "RANGE", "end": "CURRENT ROW"}
-_BEFORE_PEERS = {"kind": "GROUPS", "end": exp.Literal.number(1), "end_side": "PRECEDING"}
+_BEFORE_PEERS = {"kind": "GROUPS", "end": "1", "end_side": "PRECEDING"}
 
 
 @dataclass(frozen=True)
-class WindowSite(Site):
+class SharedRows:
     """An aggregate over rows that the outer block reads too.
 
     ``names`` maps aliases of the subquery to those of the outer block; ``moved`` are the aliases and ``filters`` the outer
@@ -48,10 +49,19 @@ class WindowSite(Site):
     own: tuple[exp.Expr, ...]
     guards: tuple[exp.Expr, ...]
     droppable: bool
+    premises: Premises
+
+
+@dataclass(frozen=True)
+class WindowSite(Site):
+    """Subqueries of one block that window functions in one derived table replace."""
+
+    parts: tuple[SharedRows, ...]
 
 
 def window_sites(facts: Facts, *, ranged: bool) -> Iterator[WindowSite | Blocked]:
     """Aggregates correlated by equalities only, or (``ranged``) by one comparison of order and any equalities."""
+    together: dict[tuple[int, frozenset[str], frozenset[int]], list[SharedRows]] = {}
     for found in scalar_aggregates(facts):
         if isinstance(found, Blocked) or len(found.correlation.ranges) != ranged:
             continue
@@ -62,9 +72,16 @@ def window_sites(facts: Facts, *, ranged: bool) -> Iterator[WindowSite | Blocked
         if obstacle:
             yield Blocked(found.subquery, obstacle)
             continue
-        sites = (_site(found, names, facts) for names in candidates)
-        fitting = next((site for site in sites if site is not None), None)
-        yield fitting or Blocked(found.subquery, "the subquery must read the rows that the outer block reads, under the same keys")
+        shared = (_shared_rows(found, names, facts) for names in candidates)
+        rows = next((rows for rows in shared if rows is not None), None)
+        if rows is None:
+            yield Blocked(found.subquery, "the subquery must read the rows that the outer block reads, under the same keys")
+            continue
+        place = (id(found.outer), frozenset(rows.moved), frozenset(id(predicate) for predicate in rows.filters))
+        together.setdefault(place, []).append(rows)
+    for parts in together.values():
+        premises = frozenset[Premise]().union(*(part.premises for part in parts))
+        yield WindowSite(parts[0].found.subquery, tuple(parts), premises=premises)
 
 
 def _mappings(found: ScalarAggregate, facts: Facts) -> Iterator[dict[str, str]]:
@@ -74,11 +91,11 @@ def _mappings(found: ScalarAggregate, facts: Facts) -> Iterator[dict[str, str]]:
     for number, chosen in enumerate(permutations(outer, len(inner))):
         if number >= _MAXIMUM_MAPPINGS * len(outer):
             return
-        if all(_same_relation(a, b) for a, b in zip(inner, chosen, strict=True)):
+        if all(same_relation(a, b) for a, b in zip(inner, chosen, strict=True)):
             yield {a.alias: b.alias for a, b in zip(inner, chosen, strict=True)}
 
 
-def _same_relation(first: Source, second: Source) -> bool:
+def same_relation(first: Source, second: Source) -> bool:
     if not (isinstance(first.node, exp.Table) and isinstance(second.node, exp.Table)):
         return False
     known = first.table is not None or first.query is not None
@@ -90,7 +107,7 @@ def _obstacle(found: ScalarAggregate, facts: Facts) -> str | None:
     for block in (outer, found.body):
         if block.args.get("laterals") or not all(_inner(source) for source in facts.sources(block).values()):
             return "outer, semi or lateral joins decide which rows there are"
-    if not all(isinstance(call, _WINDOW_CALLS) and not isinstance(call.this, exp.Distinct) for call in found.calls):
+    if not all(isinstance(call, WINDOW_CALLS) and not isinstance(call.this, exp.Distinct) for call in found.calls):
         return "the aggregate has no window form (DISTINCT, FILTER, statistics)"
     if found.clause not in _CLAUSES or (found.clause != "where" and not found.within_aggregate and grouped(outer)):
         return "the subquery stands in a join condition or in a block that groups"
@@ -110,7 +127,7 @@ def _inner(source: Source) -> bool:
     return join is None or (join.side == "" and join.kind in ("", "INNER", "CROSS") and not join.args.get("using"))
 
 
-def _filters(block: exp.Select) -> list[exp.Expr]:
+def filters_of(block: exp.Select) -> list[exp.Expr]:
     joins: list[exp.Join] = block.args.get("joins") or []
     return [*where_conjuncts(block), *(predicate for join in joins for predicate in conjuncts(join.args.get("on")))]
 
@@ -123,13 +140,13 @@ def _text(predicate: exp.Expr, facts: Facts) -> str:
     return bare.sql(facts.dialect)
 
 
-def _site(found: ScalarAggregate, names: dict[str, str], facts: Facts) -> WindowSite | None:
-    outer_filters = {_text(predicate, facts): predicate for predicate in _filters(found.outer)}
+def _shared_rows(found: ScalarAggregate, names: dict[str, str], facts: Facts) -> SharedRows | None:
+    outer_filters = {_text(predicate, facts): predicate for predicate in filters_of(found.outer)}
     related = found.correlation
     compared = {id(comparison.predicate) for comparison in (*related.keys, *related.ranges)}
     shared: list[exp.Expr] = []
     own: list[exp.Expr] = []
-    for predicate in _filters(found.body):
+    for predicate in filters_of(found.body):
         if id(predicate) in compared:
             continue
         copy = found.renamed(predicate, names, facts)
@@ -145,24 +162,30 @@ def _site(found: ScalarAggregate, names: dict[str, str], facts: Facts) -> Window
     for comparison in (*related.keys, *related.ranges):
         inner = found.renamed(comparison.inner, names, facts)
         if inner.sql(facts.dialect) == comparison.outer.sql(facts.dialect):
-            proof = facts.not_null(comparison.outer, found.outer)
+            ordering = comparison in related.ranges
+            source = facts.sources(found.outer).get(unwrap(inner).text("table"))
+            proof = stored_not_null(inner, source, facts) if ordering else facts.not_null(comparison.outer, found.outer)
             guards += [inner] if proof is None else []
             premises |= proof or frozenset()
         elif comparison in related.ranges or not _equated(comparison, inner, outer_filters, facts):
             return None
     moved, filters, proofs = _attached(found, names, shared, facts)
-    droppable = not own and bool(guards) and _rejects_null(found)
-    return WindowSite(
-        found.subquery,
-        found,
-        names,
-        moved,
-        filters,
-        tuple(own),
-        tuple(guards),
-        droppable,
-        premises=premises | proofs,
-    )
+    compared_not_null = all(facts.not_null(c.outer, found.outer) is not None for c in (*related.keys, *related.ranges))
+    droppable = bool(guards) and (compared_not_null or _rejects_null(found))
+    return SharedRows(found, names, moved, filters, tuple(own), tuple(guards), droppable, premises | proofs)
+
+
+def stored_not_null(node: exp.Expr, source: Source | None, facts: Facts) -> Premises | None:
+    """Premises under which a column of ``source`` is not NULL even in rows that the outer block filters out later."""
+    bare = unwrap(node)
+    if source is None or not isinstance(bare, exp.Column):
+        return None
+    if source.query is not None:
+        return facts.not_null_output(source.query, bare.name)
+    stored = source.table.column(bare.name) if source.table is not None else None
+    if source.table is None or stored is None or stored.not_null is None:
+        return None
+    return frozenset([Premise("not_null", source.table.name, (stored.name,), stored.not_null)])
 
 
 def _equated(comparison: Comparison, inner: exp.Expr, outer_filters: dict[str, exp.Expr], facts: Facts) -> bool:
@@ -195,7 +218,7 @@ def _attached(
             facts.home(column) is outer and (column_key(column) in keys or column.table in attached) for column in columns
         )
 
-    filters = [predicate for predicate in _filters(outer) if not predicate.find(exp.Query)]
+    filters = [predicate for predicate in filters_of(outer) if not predicate.find(exp.Query)]
     found_one = True
     while found_one:
         found_one = False
@@ -218,7 +241,11 @@ def _pinned(predicate: exp.Expr, alias: str, by_key: Callable[[exp.Expr], bool])
     if not isinstance(bare, exp.EQ):
         return
     for side, other in ((unwrap(bare.this), bare.expression), (unwrap(bare.expression), bare.this)):
-        if isinstance(side, exp.Column) and side.table == alias and (by_key(other) or constant(other)):
+        if (
+            isinstance(side, exp.Column)
+            and side.table == alias
+            and (constant(other) or (by_key(other) and one_group_matches(side, other)))
+        ):
             yield side
 
 
@@ -241,58 +268,71 @@ def _rejects_null(found: ScalarAggregate) -> bool:
 
 def rewrite_with_windows(site: WindowSite, facts: Facts) -> exp.Query:
     """Move the shared rows into a derived table with the window columns and read them from there."""
-    found = site.found
-    outer, sources = found.outer, facts.sources(found.outer)
-    stem = next(iter(facts.sources(found.body).values())).node.name
+    first = site.parts[0]
+    outer, sources = first.found.outer, facts.sources(first.found.outer)
+    stem = next(iter(facts.sources(first.found.body).values())).node.name
     columns = DerivedColumns(facts.fresh_name(f"{stem}_rows"), facts.dialect)
-    consumed = {id(node) for root in (found.subquery, *site.filters) for node in root.walk()}
-    for moved in site.moved:
+    roots = [*first.filters, *(part.found.subquery for part in site.parts)]
+    consumed = {id(node) for root in roots for node in root.walk()}
+    for moved in first.moved:
         for column in facts.references(outer, moved):
             if id(column) not in consumed:
                 reference = columns.reference(column.copy(), column.name)
                 column.set("this", reference.this)
                 column.set("table", reference.args["table"])
-    windows = {id(call): columns.reference(_window(call, site, facts), call_stem(call)) for call in found.calls}
-    found.subquery.replace(found.evaluated_by(lambda call: _counted(windows[id(call)], call, site)))
-    remaining = [predicate for predicate in _filters(outer) if not any(predicate is moved for moved in site.filters)]
+    # Rows that one subquery ignores may count for another one.
+    dropped = list(first.guards) if len(site.parts) == 1 and first.droppable else []
+    for part in site.parts:
+        _replace_subquery(part, columns, [] if dropped else list(part.guards), facts)
+    remaining = [predicate for predicate in filters_of(outer) if not any(predicate is moved for moved in first.filters)]
     derived = exp.Select()
-    _read(derived, [sources[name].node for name in sources if name in site.moved])
-    set_where(derived, [*site.filters, *(_is_not_null(guard) for guard in site.guards if site.droppable)])
-    _read(outer, [columns.table(derived), *(source.node for name, source in sources.items() if name not in site.moved)])
+    _read(derived, [source.node for name, source in sources.items() if name in first.moved])
+    set_where(derived, [*first.filters, *map(is_not_null, dropped)])
+    _read(outer, [columns.table(derived), *(source.node for name, source in sources.items() if name not in first.moved)])
     set_where(outer, remaining)
     return facts.tree
 
 
-def _window(call: exp.Expr, site: WindowSite, facts: Facts) -> exp.Expr:
-    """The aggregate as a window function over the derived table's rows; NULL where a guard is NULL."""
-    found, related = site.found, site.found.correlation
-    conditions = list(site.own)
+def _replace_subquery(part: SharedRows, columns: DerivedColumns, guards: list[exp.Expr], facts: Facts) -> None:
+    """Put columns of the derived table for a subquery; NULL, or 0 for a count, where one of ``guards`` is NULL."""
+    windows: dict[int, exp.Expr] = {}
+    for call in part.found.calls:
+        window: exp.Expr = _window(call, part, guards, facts)
+        guard = conjunction([is_not_null(node) for node in guards])
+        if guard is not None:
+            window = exp.Case(ifs=[exp.If(this=guard, true=window)])
+        column = columns.reference(window, call_stem(call))
+        zero = exp.Literal.number(0)
+        windows[id(call)] = exp.Coalesce(this=column, expressions=[zero]) if guards and counts(call) else column
+    part.found.subquery.replace(part.found.evaluated_by(lambda call: windows[id(call)]))
+
+
+def _window(call: exp.Expr, part: SharedRows, guards: list[exp.Expr], facts: Facts) -> exp.Window:
+    """The aggregate as a window function over the derived table's rows."""
+    found, related = part.found, part.found.correlation
+    conditions = list(part.own)
     order: list[exp.Expr] = []
     spec: exp.WindowSpec | None = None
     for comparison in related.ranges:
-        inner = found.renamed(comparison.inner, site.names, facts)
+        inner = found.renamed(comparison.inner, part.names, facts)
+        conditions += [is_not_null(inner)] if inner in guards else []
         order.append(exp.Ordered(this=inner, desc=comparison.operator in (exp.GT, exp.GTE)))
-        if inner in site.guards and not site.droppable:
-            conditions.append(_is_not_null(inner))
-        reach = _UP_TO_PEERS if comparison.operator in (exp.LTE, exp.GTE) else _BEFORE_PEERS
-        spec = exp.WindowSpec(start="UNBOUNDED", start_side="PRECEDING", **reach)
-    window = exp.Window(
-        this=conditional(found.renamed(call, site.names, facts), conditions),
-        partition_by=[found.renamed(key.inner, site.names, facts) for key in related.keys],
+        spec = running_frame(comparison.operator)
+    return exp.Window(
+        this=conditional(found.renamed(call, part.names, facts), conditions),
+        partition_by=[found.renamed(key.inner, part.names, facts) for key in related.keys],
         order=exp.Order(expressions=order) if order else None,
         spec=spec,
     )
-    guard = conjunction([_is_not_null(guard) for guard in site.guards if not site.droppable])
-    return window if guard is None else exp.Case(ifs=[exp.If(this=guard, true=window)])
 
 
-def _counted(column: exp.Column, call: exp.Expr, site: WindowSite) -> exp.Expr:
-    """The window's column; a count is 0, not NULL, where a guard is NULL."""
-    guarded = counts(call) and site.guards and not site.droppable
-    return exp.Coalesce(this=column, expressions=[exp.Literal.number(0)]) if guarded else column
+def running_frame(operator: type[exp.Expr]) -> exp.WindowSpec:
+    """The frame of the rows that compare with the current one: its peers belong to it under ``<=`` and ``>=``."""
+    reach = _UP_TO_PEERS if operator in (exp.LTE, exp.GTE) else _BEFORE_PEERS
+    return exp.WindowSpec(start="UNBOUNDED", start_side="PRECEDING", **reach)
 
 
-def _is_not_null(node: exp.Expr) -> exp.Expr:
+def is_not_null(node: exp.Expr) -> exp.Expr:
     return exp.Not(this=exp.Is(this=node.copy(), expression=exp.Null()))
 
 

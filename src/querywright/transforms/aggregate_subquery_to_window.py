@@ -1,8 +1,8 @@
 """Replaces a correlated aggregate over the rows the outer block reads anyway by a window function.
 
-What: ``FROM t WHERE t.x > (SELECT AVG(t2.x) FROM t AS t2 WHERE t2.k = t.k)`` reads ``t`` once, with ``AVG(x) OVER (PARTITION BY k)``
-    as a column. The shared tables move into a derived table with the filters that both blocks have; tables and filters that keep
-    or drop whole partitions, such as a dimension joined on the key, move with them.
+What: ``FROM t WHERE t.x > (SELECT AVG(t2.x) FROM t AS t2 WHERE t2.k = t.k)`` reads ``t`` once, with ``AVG(x) OVER (PARTITION BY
+    k)`` as a column. The shared tables move into a derived table with the filters that both blocks have; tables and filters
+    that keep or drop whole partitions, such as a dimension joined on the key, move with them.
 When: the subquery joins and filters the same large tables as the outer block; measured 1.7x on TPC-DS query 92 and like queries.
 Sound: every source of the subquery is identified with an inner-joined source of the outer block, every filter of the subquery is
     a filter of the outer block or becomes a CASE in the aggregate, and the outer block demands that the partition key equals what

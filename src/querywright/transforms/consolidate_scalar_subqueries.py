@@ -185,8 +185,13 @@ def _groupable(classes: dict[frozenset[str], list[GlobalAggregate]], facts: Fact
     shared = frozenset.intersection(*classes)
     calls = [{call.sql(): call for member in same for call in member.calls()} for same in classes.values()]
     safe = all(plain(call) or all(text in other for other in calls) for found in calls for text, call in found.items())
-    wasteful = facts.dialect in SLOWER_WHEN_FILTERED and any(call.find(exp.Distinct) for found in calls for call in found.values())
-    return safe and not wasteful and partition([member.remaining(shared) for member in members]) is not None
+    wasteful = facts.dialect in SLOWER_WHEN_FILTERED and any(
+        call.find(exp.Distinct) for found in calls for call in found.values()
+    )
+    conditions = [member.remaining(shared) for member in members]
+    if facts.dialect == "sqlite" and any(part.find(exp.Cast) for parts in conditions for part in parts):
+        return False  # CAST(text AS DATE) is a number there
+    return safe and not wasteful and partition(conditions) is not None
 
 
 def _shared(site: Consolidation) -> frozenset[str]:
@@ -201,8 +206,9 @@ def _core(site: Consolidation) -> exp.Select:
     options = {text: option for member in site.members for text, option in [_condition(member, shared)]}
     either = None if None in options.values() else disjunction([option for option in options.values() if option is not None])
     restrictions = [] if either is None else [either]
-    ranges = partition([member.remaining(shared) for member in site.members if _condition(member, shared)[0] in options])
-    if site.grouped and ranges is not None:
+    different = {_condition(member, shared)[0]: member.remaining(shared) for member in site.members}
+    ranges = partition(list(different.values())) if site.grouped else None
+    if ranges is not None:
         # One range over all is cheaper than the OR; rows in the gaps fall into a group without a number.
         exact = ranges.complete and all(plain(call) for member in site.members for call in member.calls())
         restrictions = [*ranges.hull, *([] if exact else restrictions)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,6 +12,7 @@ from querywright.errors import ContractError, QueryError
 from querywright.registry import plugins
 from querywright.sql.facts import Facts
 from querywright.sql.fingerprint import normalized
+from querywright.sql.paths import path_of
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.transforms.protocol import Blocked, Site, Transform
@@ -117,30 +118,3 @@ def apply_everywhere(tree: exp.Query, schema: Schema, dialect: str, name: str, l
         return None
     premises = tuple(dict.fromkeys(premise for step in steps for premise in step.premises))
     return Rewritten(current, Step(name, ", ".join(dict.fromkeys(step.path for step in steps)), premises))
-
-
-def path_of(node: exp.Expr) -> str:
-    """Where a node stands, from the outermost query inwards, such as ``cte frequent > where > subquery``."""
-    return " > ".join(reversed(list(_places(node)))) or "query"
-
-
-def _places(node: exp.Expr) -> Iterator[str]:
-    labels: dict[type[exp.Expr], str] = {exp.Where: "where", exp.Having: "having", exp.Order: "order by", exp.Group: "group by"}
-    current: exp.Expr | None = node
-    while current is not None:
-        parent = current.parent
-        if isinstance(current, exp.CTE):
-            yield f"cte {current.alias}"
-        elif isinstance(current, exp.Subquery):
-            yield f"derived table {current.alias}" if current.alias else "subquery"
-        elif isinstance(current, exp.Exists):
-            yield "exists"
-        elif isinstance(current, exp.Join):
-            yield f"join {current.alias_or_name}"
-        elif type(current) in labels:
-            yield labels[type(current)]
-        elif isinstance(parent, exp.SetOperation):
-            yield f"{parent.key} branch {'1' if current.arg_key == 'this' else '2'}"
-        elif isinstance(parent, exp.Select) and current.arg_key == "expressions":
-            yield f"column {current.alias_or_name}"
-        current = parent

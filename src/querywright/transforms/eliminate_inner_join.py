@@ -106,28 +106,39 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
         if (name := join.columns.get(column.name.lower())) is not None:
             column.replace(exp.column(name, table=join.survivor.alias))
     dropped = {id(predicate) for predicate in join.equalities}
-    filters = [part for part in where_conjuncts(select) if id(part) not in dropped]
     joins: list[exp.Join] = select.args["joins"]
     leaving = join.removed.join or joins[0]
     position = _position(select, join.survivor.join)
+    homeless: list[exp.Expr] = []
+    scope = {select.args["from_"].this.alias_or_name}
     for index, entry in enumerate(joins):
+        scope.add(entry.this.alias_or_name)
         parts = conjuncts(entry.args.get("on")) if inner(entry) else []
-        early = entry is leaving or index < position
-        moved = [part for part in parts if entry is leaving or (early and _mentions(part, join.survivor.alias))]
-        gone = dropped | {id(part) for part in moved}
-        stays = [part for part in parts if id(part) not in gone]
-        if len(stays) < len(parts):
-            entry.set("on", conjunction(stays) or exp.true())
-        filters += [part for part in moved if id(part) not in dropped]
+        kept = [part for part in parts if id(part) not in dropped]
+        if entry is leaving or index < position:
+            moved = [part for part in kept if entry is leaving or _mentions(part, join.survivor.alias)]
+            homeless += moved
+            kept = [part for part in kept if all(part is not other for other in moved)]
+        elif index == position and inner(entry):
+            settled = [part for part in homeless if _tables(part) <= scope]
+            homeless = [part for part in homeless if all(part is not other for other in settled)]
+            kept += settled
+        if parts or kept:
+            entry.set("on", conjunction(kept) or exp.true())
+    filters = [part for part in where_conjuncts(select) if id(part) not in dropped]
     if join.removed.join is None:
         select.set("from_", exp.From(this=leaving.this))
     select.set("joins", [entry for entry in joins if entry is not leaving])
-    set_where(select, [*filters, *(_present(join.survivor.alias, name) for name in join.required)])
+    set_where(select, [*filters, *homeless, *(_present(join.survivor.alias, name) for name in join.required)])
     return facts.tree
 
 
 def _mentions(predicate: exp.Expr, alias: str) -> bool:
-    return any(column.table == alias for column in predicate.find_all(exp.Column))
+    return alias in _tables(predicate)
+
+
+def _tables(predicate: exp.Expr) -> set[str]:
+    return {column.table for column in predicate.find_all(exp.Column)}
 
 
 def _present(alias: str, name: str) -> exp.Expr:

@@ -20,8 +20,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from querywright.sql.duplicates import input_is_a_set
-from querywright.sql.facts import NONE_NEEDED, Facts, Premises, Source
-from querywright.sql.predicates import conjuncts, equality_identifies, unwrap
+from querywright.sql.facts import NONE_NEEDED, Facts, Source
 from querywright.sql.pruning import Unread, reads_whole_rows
 from querywright.transforms.protocol import Blocked, Family, Site
 
@@ -37,7 +36,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
             join = source.join
             if join is None or not plain_left_join(join) or _read(facts, select, source, unread):
                 continue
-            proof = NONE_NEEDED if input_is_a_set(select) else at_most_one_match(facts, select, source)
+            proof = NONE_NEEDED if input_is_a_set(select) else facts.at_most_one_match(select, source)
             if proof is None:
                 yield Blocked(join, "the ON is not known to match at most one row of the joined table")
             else:
@@ -54,29 +53,6 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
 def plain_left_join(join: exp.Join) -> bool:
     """Whether ``join`` is LEFT JOIN … ON and nothing more special."""
     return join.side == "LEFT" and join.kind in ("", "OUTER") and not join.method and join.args.get("on") is not None
-
-
-def at_most_one_match(facts: Facts, select: exp.Select, source: Source) -> Premises | None:
-    """Premises under which the ON of a LEFT JOIN matches at most one row of ``source``; None if not known."""
-    on = source.join.args.get("on") if source.join is not None else None
-    pinned = {
-        own.name
-        for predicate in conjuncts(on)
-        if isinstance(bare := unwrap(predicate), exp.EQ)
-        for own, given in ((unwrap(bare.this), unwrap(bare.expression)), (unwrap(bare.expression), unwrap(bare.this)))
-        if isinstance(own, exp.Column) and own.table == source.alias and facts.home(own) is select
-        if _fixed(given, source.alias, facts) and equality_identifies(own, given)
-    }
-    return facts.at_most_one(source, pinned)
-
-
-def _fixed(node: exp.Expr, alias: str, facts: Facts) -> bool:
-    """Whether ``node`` has one value for a row of the left side."""
-    return (
-        facts.deterministic(node)
-        and node.find(exp.Query) is None
-        and all(column.table != alias for column in node.find_all(exp.Column))
-    )
 
 
 def _read(facts: Facts, select: exp.Select, source: Source, unread: Unread) -> bool:

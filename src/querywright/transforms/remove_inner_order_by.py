@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from querywright.sql.facts import Facts
-from querywright.sql.order import order_sensitive
+from querywright.sql.order import order_sensitive, readers
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "remove_redundant"
@@ -32,7 +32,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
             continue
         if any(block.args.get(clause) for clause in ("limit", "offset", "fetch")) or _distinct_on(block):
             yield Blocked(block, "the ORDER BY decides which rows a LIMIT or DISTINCT ON keeps")
-        elif any(order_sensitive(reader) for reader in _readers(block, query)):
+        elif any(order_sensitive(reader) for reader in readers(block, query)):
             yield Blocked(block, "an enclosing block may observe the order of these rows")
         else:
             yield Site(block)
@@ -47,14 +47,3 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
 def _distinct_on(block: exp.Expr) -> bool:
     distinct = block.args.get("distinct")
     return isinstance(distinct, exp.Distinct) and distinct.args.get("on") is not None
-
-
-def _readers(block: exp.Expr, query: exp.Query) -> Iterator[exp.Query]:
-    """Blocks that may see the rows of ``block``: every enclosing one, or for a CTE conservatively every block of the query."""
-    if block.find_ancestor(exp.CTE) is not None:
-        yield from query.find_all(exp.Select)
-        return
-    ancestor = block.parent_select
-    while ancestor is not None:
-        yield ancestor
-        ancestor = ancestor.parent_select

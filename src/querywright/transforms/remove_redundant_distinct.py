@@ -20,8 +20,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from querywright.sql.disjointness import branches, disjoint
-from querywright.sql.duplicates import output_is_a_set
+from querywright.sql.duplicates import output_is_a_set, union_is_union_all
 from querywright.sql.facts import NONE_NEEDED, Facts, Premises
 from querywright.sql.nullability import has_grouping_sets
 from querywright.sql.order import order_sensitive_calls
@@ -39,7 +38,9 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """DISTINCT, GROUP BY without aggregates, aggregates of DISTINCT values, and UNION, outer blocks first."""
     for block in query.find_all(exp.Select, exp.Union, bfs=False):
         if isinstance(block, exp.Union) and block.args.get("distinct"):
-            yield _found(block, _union(block, facts), "the branches are not known to be disjoint and free of duplicates")
+            yield _found(
+                block, union_is_union_all(block, facts), "the branches are not known to be disjoint and free of duplicates"
+            )
         if not isinstance(block, exp.Select):
             continue
         if _plain_distinct(block):
@@ -109,42 +110,3 @@ def _aggregated(select: exp.Select) -> Iterator[exp.Distinct]:
         inner = call.this
         if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1 and call.parent_select is select:
             yield inner
-
-
-def _union(union: exp.Union, facts: Facts) -> Premises | None:
-    """Premises under which the rows of both operands together are free of duplicates."""
-    if output_is_a_set(union):
-        return NONE_NEEDED
-    if union.args.get("by_name") or _recursive(union) or not _same_types(list(branches(union)), facts.dialect):
-        return None
-    proofs = [_duplicate_free(union.left, facts), _duplicate_free(union.right, facts), disjoint(facts, union.left, union.right)]
-    known = [proof for proof in proofs if proof is not None]
-    return frozenset().union(*known) if len(known) == len(proofs) else None
-
-
-def _duplicate_free(query: exp.Query, facts: Facts) -> Premises | None:
-    inner = query.unnest() if isinstance(query, exp.Subquery) else query
-    if isinstance(inner, exp.Union) and not inner.args.get("distinct"):
-        return _union(inner, facts)
-    return facts.duplicate_free(inner) if isinstance(inner, exp.Query) else None
-
-
-def _recursive(union: exp.Union) -> bool:
-    """Whether ``union`` stands in a WITH RECURSIVE clause, where removing duplicates may end the recursion."""
-    clause = union.find_ancestor(exp.With)
-    return clause is not None and bool(clause.args.get("recursive"))
-
-
-def _same_types(blocks: list[exp.Query], dialect: str) -> bool:
-    """Whether no value is converted on its way into the union, which could make different values equal."""
-    if dialect == "sqlite":
-        return True
-    rows = [[projection.type for projection in block.selects] for block in blocks]
-    return all(_same_type(first, other) for row in rows for first, other in zip(rows[0], row, strict=False))
-
-
-def _same_type(first: exp.DataType | None, other: exp.DataType | None) -> bool:
-    if first is None or other is None or exp.DataType.Type.UNKNOWN in (first.this, other.this):
-        return False
-    families = (exp.DataType.INTEGER_TYPES, exp.DataType.TEXT_TYPES)
-    return first == other or any(first.is_type(*family) and other.is_type(*family) for family in families)

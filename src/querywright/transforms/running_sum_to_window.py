@@ -2,19 +2,20 @@
 
 What: ``(SELECT SUM(t2.x) FROM t AS t2 WHERE t2.g = t.g AND t2.k <= t.k)`` over the block's own ``t`` becomes
     ``SUM(x) OVER (PARTITION BY g ORDER BY k)``, computed in a derived table before the outer block filters.
-When: always worth a try: the subquery is quadratic. Measured 5x to 24x on small tables, growing with their size.
+When: always worth a try: the subquery is quadratic. Measured 2x on DuckDB and 215x on SQLite (6,000 rows,
+    no index), growing with the size of a group.
 Sound: ``<=`` counts all rows that tie with the current one, as a RANGE frame up to the current row does; ``<`` counts none of
-    them, as a GROUPS frame that ends one group earlier. ``>=`` and ``>`` order descending. Rows whose order key is NULL are counted
-    for no row and get NULL, or 0 for COUNT. Filters of the outer block alone apply after the window, filters of the subquery
-    alone become a CASE in the aggregate.
+    them, as a GROUPS frame that ends one group earlier. ``>=`` and ``>`` order descending. Rows whose order key is NULL are
+    counted for no row and get NULL, or 0 for COUNT. Filters of the outer block alone apply after the window, filters of the
+    subquery alone become a CASE in the aggregate.
 Source: SQL:2003 OLAP functions; Celko, "SQL for Smarties", running totals.
 Example:
     >>> show(
     ...     "SELECT d.day, (SELECT SUM(e.amount) FROM sales AS e WHERE e.day <= d.day) AS total FROM sales AS d",
     ...     sales="day DATE NOT NULL, amount INT",
     ... )
-    SELECT sales_rows.day AS day, sales_rows.sum_amount AS total FROM (SELECT d.day AS day, SUM(d.amount) OVER (ORDER BY d.day RANGE
-    BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sum_amount FROM sales AS d) AS sales_rows
+    SELECT sales_rows.day AS day, sales_rows.sum_amount AS total FROM (SELECT d.day AS day, SUM(d.amount) OVER (ORDER BY d.day ASC
+    RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sum_amount FROM sales AS d) AS sales_rows
 """
 
 from __future__ import annotations

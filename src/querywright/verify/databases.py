@@ -17,8 +17,8 @@ from sqlglot import exp
 
 from querywright.sql.facts import Facts
 from querywright.sql.qualify import table_of
-from querywright.sql.schema import Schema, Table
-from querywright.values import Basis, Bindings, Scalar
+from querywright.sql.schema import ForeignKey, Key, Schema, Table
+from querywright.values import Basis, Bindings, Premise, Scalar
 from querywright.verify.solutions import Solution, solution
 from querywright.verify.terms import NotEvaluable, Value, as_kind, kind_of
 from querywright.verify.values import fits, plain_values
@@ -26,7 +26,8 @@ from querywright.verify.values import fits, plain_values
 OBEYED: tuple[Basis, ...] = ("enforced", "declared")
 """Premises with these bases hold in every witness; what only today's data satisfies may be broken."""
 
-_SOLUTIONS = 24
+_MOST_BROKEN = 30
+_MOST_BLOCKS = 5
 _MOST_ROWS = 12
 _FRESH = 5_000
 """Identifiers from here on are of rows that were not planted."""
@@ -88,56 +89,116 @@ def columns_read(queries: Sequence[Facts]) -> dict[str, set[str]]:
     return read
 
 
-def witnesses(queries: Sequence[Facts], bindings: Sequence[Bindings], seed: int, number: int) -> list[Witness]:
-    """``number`` databases over the tables of the queries' schema, the same ones whenever the seed is the same."""
+def assuming(schema: Schema, premises: Sequence[Premise]) -> Schema:
+    """``schema`` with keys, NOT NULLs and foreign keys of ``premises`` declared."""
+    additions = []
+    for table in schema.tables:
+        own = [premise for premise in premises if premise.table.lower() == table.name.lower()]
+        not_null = {name.lower() for premise in own if premise.kind == "not_null" for name in premise.columns}
+        additions.append(
+            replace(
+                table,
+                columns=tuple(
+                    replace(column, not_null="declared") if column.name.lower() in not_null else column
+                    for column in table.columns
+                ),
+                keys=(
+                    *(replace(key, basis="declared") if _named(key.columns, own) else key for key in table.keys),
+                    *(Key(premise.columns, "declared") for premise in own if premise.kind == "unique"),
+                ),
+                foreign_keys=(
+                    *table.foreign_keys,
+                    *(ForeignKey(p.columns, *p.references, "declared") for p in own if p.kind == "foreign_key" and p.references),
+                ),
+            )
+        )
+    return Schema(tuple(additions))
+
+
+def _named(columns: Sequence[str], premises: Sequence[Premise]) -> bool:
+    wanted = {name.lower() for name in columns}
+    return any(premise.kind == "unique" and {name.lower() for name in premise.columns} == wanted for premise in premises)
+
+
+def witnesses(
+    queries: Sequence[Facts], bindings: Sequence[Bindings], seed: int, number: int, *, crowded: bool = False
+) -> list[Witness]:
+    """``number`` databases over the tables of the queries' schema, the same ones whenever the seed is the same.
+
+    ``crowded`` databases hold several times as many rows.
+    """
     rng = random.Random(seed)
     given = [dict(values) for values in bindings] or [{}]
-    pool = list(_pool(queries, given, rng))
-    builder = _Builder(queries[0].schema.tables, columns_read(queries), pool, rng)
+    builder = _Builder(queries[0].schema.tables, columns_read(queries), _pool(queries, given, rng), rng, 3 if crowded else 1)
     return [builder.witness(position) for position in range(number)]
 
 
-def _pool(queries: Sequence[Facts], given: Sequence[Mapping[str, Scalar]], rng: random.Random) -> Iterator[Solution]:
-    for serial in range(_SOLUTIONS):
-        facts = queries[serial % len(queries)]
-        block: exp.Query | None = None
-        if serial % 4 == 3:  # what a NOT EXISTS, the other side of an EXCEPT or a LEFT JOIN reads is planted as well
-            block = rng.choice([select for select in facts.selects() if not facts.correlated_columns(select)] or [facts.tree])
-        yield solution(facts, rng.choice(given), rng, block, serial)
+def _pool(queries: Sequence[Facts], given: Sequence[Mapping[str, Scalar]], rng: random.Random) -> list[tuple[str, Solution]]:
+    """Solutions of the queries, with all cells alike, with one requirement broken, and solutions of single blocks."""
+    found: list[tuple[str, Solution]] = []
+
+    def add(kind: str, facts: Facts, block: exp.Query, broken: int = -1) -> Solution:
+        values, serial = rng.choice(given), len(found)
+        made = solution(facts, block, values, rng, serial=serial, broken=broken, uniform=kind == "uniform")
+        found.append((kind, made))
+        return made
+
+    for facts in queries:
+        requirements = 0
+        for kind in ("whole", "whole", "whole", "whole", "whole", "uniform", "uniform"):
+            requirements = max(requirements, add(kind, facts, facts.tree).requirements)
+        for broken in rng.sample(range(requirements), min(requirements, _MOST_BROKEN)):
+            add("broken", facts, facts.tree, broken)
+        # What a NOT EXISTS, the other side of an EXCEPT or a LEFT JOIN reads is planted as well.
+        blocks = [select for select in facts.selects() if select is not facts.tree and not facts.correlated_columns(select)]
+        for block in rng.sample(blocks, min(len(blocks), _MOST_BLOCKS)):
+            add("block", facts, block)
+    return found
 
 
 class _Builder:
     def __init__(
-        self, tables: Sequence[Table], read: Mapping[str, set[str]], pool: Sequence[Solution], rng: random.Random
+        self,
+        tables: Sequence[Table],
+        read: Mapping[str, set[str]],
+        pool: Sequence[tuple[str, Solution]],
+        rng: random.Random,
+        scale: int,
     ) -> None:
         self.tables = {table.name.lower(): table for table in tables}
+        self.kinds = {
+            (name, column.name.lower()): kind_of(column.type) for name, table in self.tables.items() for column in table.columns
+        }
         self.rng = rng
-        self.pool = sorted(pool, key=lambda found: -found.solved)
+        self.scale = scale
+        self.pool = [found for _, found in pool]
+        whole = [found for kind, found in pool if kind in ("whole", "uniform")]
+        self.whole = sorted(whole, key=lambda found: -found.solved)[:5]
         self.read = {name: sorted(read.get(name, ())) for name in self.tables}
         self.hints: dict[tuple[str, str], list[Value]] = {}
-        for found in pool:
-            for (table, column), values in found.hints.items():
-                known = self.hints.setdefault((table.lower(), column), [])
-                known += [value for value in values if value not in known]
+        for found in self.pool:
+            for table, cells in found.rows:
+                for column, position in cells.items():
+                    known = self.hints.setdefault((table.lower(), column), [])
+                    known += [value for value in found.hints[position] if value not in known]
         self.fresh = _FRESH
 
     def witness(self, position: int) -> Witness:
         rows: dict[str, list[Cells]] = {name: [] for name in self.tables}
         parameters: Mapping[str, Value] = self.pool[0].parameters if self.pool else {}
-        planted = self.rng.choice((1, 1, 2, 2, 3, 4)) if position % 20 not in (0, 1) else 0
-        chosen = self.rng.sample(self.pool, min(planted, len(self.pool)))
-        if chosen and self.rng.random() < 0.8:
-            best = [found for found in self.pool if found.solved == self.pool[0].solved]
-            chosen[0] = self.rng.choice(best)
-        for found in chosen:
-            parameters = chosen[0].parameters
-            for table, cells in found.rows:
-                rows[table.lower()].append(dict(cells))
-        if position % 20 == 1:
+        shape = position % 20  # 0: nothing at all, 1: nothing but chance
+        if shape > 1 and self.pool:
+            chosen = [self.rng.choice(self.whole)] if self.rng.random() < 0.8 else []
+            chosen += self.rng.sample(self.pool, min(len(self.pool), self.rng.choice((0, 1, 1, 2, 3)) * self.scale))
+            parameters = chosen[0].parameters if chosen else parameters
+            for found in chosen:
+                self.plant(found, rows)
+                for _ in range(self.rng.choice((0, 0, 1, 1, 2, 3)) * self.scale):
+                    self.plant(found, rows, twin=True)
+        elif shape == 1:
             for name in self.tables:
                 rows[name] = [self.random_row(name) for _ in range(self.rng.randint(0, 4))]
-        changes = 0 if position % 20 == 0 else self.rng.choice((0, 1, 2, 4, 8, 12))
-        for _ in range(changes):
+        for _ in range(0 if shape == 0 else self.rng.choice((0, 0, 1, 2, 4, 8)) * self.scale):
             self.change(rows)
         self.repair(rows)
         ordered = {
@@ -145,6 +206,22 @@ class _Builder:
             for name, table in self.tables.items()
         }
         return Witness(ordered, tuple((name, cast(Scalar, value)) for name, value in parameters.items()))
+
+    def plant(self, found: Solution, rows: dict[str, list[Cells]], *, twin: bool = False) -> None:
+        """Add the rows of a solution; a ``twin`` differs in some identifiers and in the value of one or two variables."""
+        values = list(found.values)
+        if twin:
+            shared = self.rng.choice((0.0, 0.5, 0.8))
+            for position in sorted(found.identifying):
+                if self.rng.random() >= shared and values[position] is not None:
+                    self.fresh += 1
+                    values[position] = as_kind(self.fresh, found.kinds[position])
+            others = [position for position in range(len(values)) if position not in found.identifying]
+            for position in self.rng.sample(others, min(len(others), self.rng.choice((0, 1, 1, 2)))):
+                plain = plain_values(found.kinds[position])
+                values[position] = self.rng.choice((None, self.rng.choice(plain), *found.hints[position][:6]))
+        for table, cells in found.rows:
+            rows[table.lower()].append({column: values[position] for column, position in cells.items()})
 
     # ------------------------------------------------------------------ changes
 
@@ -205,8 +282,7 @@ class _Builder:
         return self.rng.choice(plain_values(self.kind(name, column)))
 
     def kind(self, name: str, column: str) -> str:
-        found = self.tables[name].column(column)
-        return kind_of(found.type) if found is not None else "other"
+        return self.kinds.get((name, column), "other")
 
     def identifier(self, name: str, column: str) -> Value:
         self.fresh += 1
@@ -233,7 +309,7 @@ class _Builder:
     def conform(self, name: str, row: Cells) -> None:
         for column in self.tables[name].columns:
             key = column.name.lower()
-            kind = kind_of(column.type)
+            kind = self.kinds[name, key]
             try:
                 row[key] = fits(as_kind(row.get(key), kind), column.type)
             except NotEvaluable:

@@ -101,6 +101,35 @@ def resolve(node: exp.Expr, environment: Environment) -> Term:
     raise NotEvaluable("cyclic definition")
 
 
+def variables(node: exp.Expr, environment: Environment) -> list[Variable]:
+    """The open variables that the value of an expression depends on."""
+    found: dict[Variable, None] = {}
+
+    def visit(part: exp.Expr, place: Environment, depth: int) -> None:
+        if depth > 40:
+            return
+        if isinstance(part, exp.Count):
+            found[place.copies.root] = None
+            return
+        if isinstance(part, (exp.Column, exp.Subquery, exp.Placeholder, exp.Parameter)):
+            try:
+                term = resolve(part, place)
+            except NotEvaluable:
+                return
+            if isinstance(term, Variable):
+                found[term.root] = None
+            elif term.node is not part:
+                visit(term.node, term.environment, depth + 1)
+            return
+        if isinstance(part, exp.Query):
+            return
+        for child in part.iter_expressions():
+            visit(child, place, depth + 1)
+
+    visit(node, environment, 0)
+    return list(found)
+
+
 def kind_of(spelled: str) -> str:
     """The family of a type: integer, decimal, float, text, boolean, date, timestamp, time or other."""
     name = spelled.upper()

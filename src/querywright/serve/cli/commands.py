@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -18,9 +18,11 @@ application = typer.Typer(
 runs_application = typer.Typer(help="Past runs: list, show, compare, query with SQL.", no_args_is_help=False)
 application.add_typer(runs_application, name="runs")
 
-SqlArgument = Annotated[str, typer.Argument(metavar="QUERY", help="A .sql file, - for standard input, or a workload's query such as tpcds:15.")]
+SqlArgument = Annotated[
+    str, typer.Argument(metavar="QUERY", help="A .sql file, - for standard input, or a workload's query such as tpcds:15.")
+]
 DatabaseOption = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         "--db",
         "--full-db",
@@ -28,12 +30,12 @@ DatabaseOption = Annotated[
     ),
 ]
 BindOption = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--bind", help="Parameter values, name=value,name=value; repeat for several sets. Positional ones are 1, 2, …"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-ThreadsOption = Annotated[Optional[int], typer.Option(min=1, help="Threads for the engine; default: the engine's own.")]
-MemoryOption = Annotated[Optional[str], typer.Option(help="Memory for the engine, such as 4GB; default: the engine's own.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads for the engine; default: the engine's own.")]
+MemoryOption = Annotated[str | None, typer.Option(help="Memory for the engine, such as 4GB; default: the engine's own.")]
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Most seconds one execution may take.")]
 
 
@@ -44,22 +46,32 @@ def optimize(
     mode: Annotated[str, typer.Option(help="iterative or single.")] = "iterative",
     iterations: Annotated[int, typer.Option(min=1, help="Most iterations.")] = 5,
     target_speedup: Annotated[float, typer.Option(min=1.0, help="Stop once this speedup is certain.")] = 2.0,
-    no_early_stop: Annotated[bool, typer.Option("--no-early-stop", help="Use all iterations even when the target is met.")] = False,
-    sample_db: Annotated[Optional[str], typer.Option(help="A smaller database to try candidates on first; default: a 1 % sample (mode single).")] = None,
+    no_early_stop: Annotated[
+        bool, typer.Option("--no-early-stop", help="Use all iterations even when the target is met.")
+    ] = False,
+    sample_db: Annotated[
+        str | None, typer.Option(help="A smaller database to try candidates on first; default: a 1 % sample (mode single).")
+    ] = None,
     bind: BindOption = None,
     seconds: Annotated[float, typer.Option(min=1, help="Budget of the search in seconds.")] = 300.0,
     candidates: Annotated[int, typer.Option(min=1, help="Budget of the search in candidates.")] = 200,
     beam: Annotated[int, typer.Option(min=1, help="Queries expanded in one iteration.")] = 3,
-    assume: Annotated[Optional[str], typer.Option(help="checked-keys: also recommend what rests on keys found in today's data.")] = None,
-    accept_timeout: Annotated[bool, typer.Option("--accept-timeout", help="Recommend even if the original never finished.")] = False,
+    assume: Annotated[
+        str | None, typer.Option(help="checked-keys: also recommend what rests on keys found in today's data.")
+    ] = None,
+    accept_timeout: Annotated[
+        bool, typer.Option("--accept-timeout", help="Recommend even if the original never finished.")
+    ] = False,
     threads: ThreadsOption = None,
     memory: MemoryOption = None,
     timeout: TimeoutOption = 60.0,
     seed: Annotated[int, typer.Option(help="Seed of the search and of the generated databases.")] = 0,
-    output: Annotated[Optional[Path], typer.Option("-o", "--output", help="Where to save the faster query; default: NAME_optimized.sql.")] = None,
-    runs_dir: Annotated[Optional[Path], typer.Option(help="Folder of run directories; default: runs.")] = None,
-    resume: Annotated[Optional[Path], typer.Option(help="Continue an interrupted run directory.")] = None,
-    report: Annotated[Optional[Path], typer.Option(help="Write a self-contained HTML report.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to save the faster query; default: NAME_optimized.sql.")
+    ] = None,
+    runs_dir: Annotated[Path | None, typer.Option(help="Folder of run directories; default: runs.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue an interrupted run directory.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Find a faster query that returns the same rows, with evidence and an honest measurement.
@@ -103,11 +115,11 @@ def verify(
     original: Annotated[str, typer.Argument(metavar="A", help="The original: a .sql file or - for standard input.")],
     candidate: Annotated[str, typer.Argument(metavar="B", help="The query to compare with it.")],
     db: DatabaseOption = None,
-    schema: Annotated[Optional[Path], typer.Option(help="DDL file: verify without any data.")] = None,
+    schema: Annotated[Path | None, typer.Option(help="DDL file: verify without any data.")] = None,
     dialect: Annotated[str, typer.Option(help="Dialect of the DDL and the queries, with --schema: duckdb or sqlite.")] = "duckdb",
     bind: BindOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Also demand equal column names and types.")] = False,
-    counterexample: Annotated[Optional[Path], typer.Option(help="Where to write the counterexample as replayable SQL.")] = None,
+    counterexample: Annotated[Path | None, typer.Option(help="Where to write the counterexample as replayable SQL.")] = None,
     timeout: TimeoutOption = 60.0,
     seed: Annotated[int, typer.Option(help="Seed of the generated databases.")] = 0,
     json_output: JsonOption = False,
@@ -119,7 +131,9 @@ def verify(
     from querywright.serve.cli import verifying
 
     raise typer.Exit(
-        verifying.run(original, candidate, db, schema, dialect, tuple(bind or ()), strict, counterexample, timeout, seed, json_output)
+        verifying.run(
+            original, candidate, db, schema, dialect, tuple(bind or ()), strict, counterexample, timeout, seed, json_output
+        )
     )
 
 
@@ -170,7 +184,7 @@ def recheck(
 
 @application.command()
 def transforms(
-    name: Annotated[Optional[str], typer.Argument(help="Show one transform in full.")] = None, json_output: JsonOption = False
+    name: Annotated[str | None, typer.Argument(help="Show one transform in full.")] = None, json_output: JsonOption = False
 ) -> None:
     """List the named rewrites, or show one with its soundness conditions and an example."""
     from querywright.serve.cli import inspecting
@@ -180,7 +194,7 @@ def transforms(
 
 @application.command()
 def workloads(
-    name: Annotated[Optional[str], typer.Argument(help="Show one workload's queries and parameters.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show one workload's queries and parameters.")] = None,
     json_output: JsonOption = False,
 ) -> None:
     """List the built-in workloads."""

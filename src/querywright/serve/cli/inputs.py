@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.databases.specification import parse_spec, workload_query
-from querywright.databases.database import Database
 from querywright.errors import BindingError, InputError, QueryError
 from querywright.values import Bindings, Scalar
 from querywright.workloads.protocol import Progress
@@ -67,7 +67,9 @@ def read_bindings(given: Sequence[str], needed: Sequence[str]) -> tuple[Bindings
     sets = []
     for text in given:
         pairs = [pair.partition("=") for pair in _split(text)]
-        values = {(f"p{name.strip()}" if name.strip().isdigit() else name.strip().lstrip("$:@")): _scalar(v) for name, _, v in pairs}
+        values = {
+            (f"p{name.strip()}" if name.strip().isdigit() else name.strip().lstrip("$:@")): _scalar(v) for name, _, v in pairs
+        }
         missing = [name for name in needed if name not in values]
         unknown = [name for name in values if name not in needed]
         if missing or unknown:

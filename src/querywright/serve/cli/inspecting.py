@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from querywright import pipeline
 from querywright.analyze import Analysis
 from querywright.analyze import analyze as analyze_query
+from querywright.analyze.preparing import prepare
 from querywright.engines.session import Session, engine_of
 from querywright.errors import InputError
 from querywright.search.recorder import graph_document
@@ -32,7 +32,7 @@ def analyze(sql: str, db: str | None, everywhere: bool, as_json: bool) -> int:
     dialect = engine_of(question.database.location).CAPABILITIES.dialect
     needed = parameters(parse_query(normalize_parameters(question.text, dialect), dialect, question.source))
     placeholders = (tuple((name, None) for name in needed),) if needed else ()
-    prepared = pipeline.prepare(question.text, question.database, placeholders, question.name, question.source)
+    prepared = prepare(question.text, question.database, placeholders, question.name, question.source)
     engine = question.database.location.engine
     found = analyze_query(prepared.query, prepared.tree, prepared.database.schema, engine, everywhere=everywhere)
     facts = _facts(found)
@@ -40,7 +40,10 @@ def analyze(sql: str, db: str | None, everywhere: bool, as_json: bool) -> int:
         document = {
             **graph_document(found),
             "facts": facts,
-            "transforms": [{"transform": f.transform, "path": f.path, "premises": [asdict(p) for p in f.site.premises]} for f in found.findings],
+            "transforms": [
+                {"transform": f.transform, "path": f.path, "premises": [asdict(p) for p in f.site.premises]}
+                for f in found.findings
+            ],
             "blocked": [asdict(obstacle) for obstacle in found.blocked],
             "hints": [asdict(hint) for hint in found.hints],
         }
@@ -74,7 +77,9 @@ def _facts(found: Analysis) -> list[str]:
         lines.append("The ORDER BY is total" + _because([premise(p) for p in sorted(order, key=str)]))
     unique = facts.duplicate_free(tree)
     lines.append(
-        "Result rows may repeat." if unique is None else "Result rows are unique" + _because([premise(p) for p in sorted(unique, key=str)])
+        "Result rows may repeat."
+        if unique is None
+        else "Result rows are unique" + _because([premise(p) for p in sorted(unique, key=str)])
     )
     for known in found.schema.tables:
         keys = ", ".join(f"({', '.join(key.columns)}) {key.basis}" for key in known.keys) or "none"
@@ -106,7 +111,7 @@ def explain(sql: str, db: str | None, run: bool, bind: tuple[str, ...], timeout:
     dialect = engine_of(question.database.location).CAPABILITIES.dialect
     text = normalize_parameters(question.text, dialect).strip().removesuffix(";")
     bindings = read_bindings(bind, parameters(parse_query(text, dialect, question.source)))
-    prepared = pipeline.prepare(text, question.database, bindings, question.name, question.source)
+    prepared = prepare(text, question.database, bindings, question.name, question.source)
     with Session(question.database.location) as session:
         plan = session.explain(prepared.query.sql, bindings[0] if bindings else (), run, limit_s=timeout)
     if as_json:
@@ -169,5 +174,3 @@ def workloads(name: str | None, as_json: bool) -> int:
             print(f"  {parameter}={about['default']}: {about['meaning']}")
         print(f"  queries: {', '.join(document['queries'])}")
     return 0
-
-

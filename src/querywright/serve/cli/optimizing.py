@@ -70,7 +70,13 @@ def run(request: Request) -> int:
         progress.begin(case.query, request.mode, _header(case, request, directory))
 
     outcome = optimize(
-        question.text, question.database, options, name=question.name, source=question.source, listen=progress.listen, opened=opened
+        question.text,
+        question.database,
+        options,
+        name=question.name,
+        source=question.source,
+        listen=progress.listen,
+        opened=opened,
     )
     saved = _save(request, question, outcome)
     if request.report is not None:

@@ -1,0 +1,73 @@
+"""Finds bad habits in a query and puts them into one, holding each anti-pattern to its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from sqlglot import exp
+
+from querywright.antipatterns.protocol import SEVERITIES, AntiPattern, Severity
+from querywright.errors import ContractError, QueryError
+from querywright.registry import plugins
+from querywright.sql.facts import Facts
+from querywright.sql.parse import parse_query
+from querywright.sql.paths import path_of
+from querywright.sql.qualify import qualify
+from querywright.sql.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """An occurrence of an anti-pattern: ``path`` tells people where, ``cures`` names the transforms that remove it."""
+
+    antipattern: str
+    severity: Severity
+    path: str
+    detail: str
+    cures: tuple[str, ...]
+
+
+def antipatterns() -> dict[str, AntiPattern]:
+    """All anti-patterns by name."""
+    return cast("dict[str, AntiPattern]", plugins("querywright.antipatterns"))
+
+
+def habits(tree: exp.Query, parsed: exp.Query, schema: Schema, dialect: str) -> list[Habit]:
+    """Every bad habit of a query, the worst first; ``tree`` is its qualified form, ``parsed`` the form as written."""
+    facts = Facts(tree, schema, dialect)
+    found = [habit for name in antipatterns() for habit in _habits(name, parsed, facts)]
+    return sorted(found, key=lambda habit: SEVERITIES.index(habit.severity))
+
+
+def inject(tree: exp.Query, schema: Schema, dialect: str, name: str) -> exp.Query | None:
+    """An equal query, as written, that has anti-pattern ``name`` in one more place; None where it cannot be put in.
+
+    ``tree`` is qualified and stays as it is. Raises `ContractError` where the result does not qualify, has other output
+    columns, or does not show the habit.
+    """
+    module = antipatterns()[name]
+    facts = Facts(tree.copy(), schema, dialect)
+    injected = module.inject(facts.tree, facts)
+    if injected is None:
+        return None
+    text = injected.sql(dialect)
+    source = f"the output of anti-pattern {name}"
+    try:
+        written = parse_query(text, dialect, source)
+        qualified = qualify(written, schema, dialect, tree.named_selects, source)
+    except QueryError as error:
+        raise ContractError(f"anti-pattern {name} produced SQL that does not bind: {error.message}\n{text}") from error
+    if qualified.named_selects != tree.named_selects:
+        raise ContractError(f"anti-pattern {name} changed the output columns {tree.named_selects}: {text}")
+    before = sum(1 for _ in _habits(name, tree, Facts(tree, schema, dialect)))
+    if sum(1 for _ in _habits(name, written, Facts(qualified, schema, dialect))) <= before:
+        raise ContractError(f"anti-pattern {name} does not find what it injected: {text}")
+    return written
+
+
+def _habits(name: str, parsed: exp.Query, facts: Facts) -> Iterator[Habit]:
+    module = antipatterns()[name]
+    for occurrence in module.find(parsed, facts):
+        yield Habit(name, occurrence.severity or module.SEVERITY, path_of(occurrence.node), occurrence.detail, module.CURES)

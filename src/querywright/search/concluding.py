@@ -1,0 +1,51 @@
+"""From attempts to an outcome: the fastest are measured afresh, and only a confirmed one is recommended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from querywright.judge import Case, confirm
+from querywright.measure.decision import recommended
+from querywright.values import Attempt, Outcome, Status
+
+MOST_CONFIRMATIONS = 3
+"""Winners that are measured afresh before the search is declared fruitless."""
+
+
+def conclude(case: Case, attempts: Sequence[Attempt]) -> Outcome:
+    """Confirm the fastest attempts afresh until one is recommended; only that one counts as faster."""
+    query = case.query
+    if case.refusal:
+        return Outcome(query, "refused", None, (), reason=case.refusal)
+    timed = sorted((a for a in attempts if a.timing is not None), key=lambda a: -a.timing.ratio if a.timing else 0.0)
+    usable = [attempt for attempt in timed if not case.conditional(attempt) and attempt.timing and attempt.timing.ratio > 1.0]
+    conditional = tuple(
+        attempt for attempt in timed if case.conditional(attempt) and attempt.timing and attempt.timing.ratio > 1.0
+    )
+    confirmed: list[Attempt] = []
+    for attempt in usable[:MOST_CONFIRMATIONS]:
+        confirmed.append(confirm(case, attempt))
+        timing = confirmed[-1].timing
+        if timing is not None and recommended(timing, accept_timeout=case.rules.accept_timeout):
+            return Outcome(query, "faster", confirmed[-1], tuple(attempts), conditional=conditional)
+    if not confirmed:
+        return Outcome(query, "none", None, tuple(attempts), conditional=conditional, reason=_why_none(attempts))
+    best = confirmed[0]
+    censored = best.timing is not None and best.timing.censored == "original"
+    reason = (
+        "The original never finished within its limit, so the gain is only a lower bound. Add --accept-timeout to recommend it."
+        if censored
+        else "Fresh runs did not show a gain of at least 1.05 that noise cannot explain, within four times the memory."
+    )
+    status: Status = "unconfirmed" if censored or (best.timing is not None and best.timing.ratio > 1.05) else "none"
+    return Outcome(
+        query, status, best if status == "unconfirmed" else None, tuple(attempts), conditional=conditional, reason=reason
+    )
+
+
+def _why_none(attempts: Sequence[Attempt]) -> str:
+    if not attempts:
+        return "No transform applies. `qw analyze` shows which preconditions are missing."
+    refuted = sum(attempt.verdict.grade == "refuted" for attempt in attempts)
+    slower = sum(attempt.timing is not None for attempt in attempts)
+    return f"{len(attempts)} candidates tried: {slower} verified but not faster, {refuted} different, {len(attempts) - slower - refuted} not verified."

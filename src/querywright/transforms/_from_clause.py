@@ -1,0 +1,63 @@
+"""What the conditions of a FROM clause of inner joins connect, and writing such a clause."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlglot import exp
+
+from querywright.sql.facts import Facts
+from querywright.sql.predicates import conjunction, set_where
+
+
+def aliases(node: exp.Expr, select: exp.Select, facts: Facts) -> frozenset[str]:
+    """The FROM entries of ``select`` whose columns ``node`` mentions."""
+    return frozenset(column.table for column in facts.local_columns(node, select))
+
+
+def components(members: Iterable[str], links: Collection[frozenset[str]]) -> list[frozenset[str]]:
+    """``members`` split into sets between which there is no link; a link connects the members it holds."""
+    parts: list[frozenset[str]] = []
+    for member in members:
+        linked = {member}.union(*(link for link in links if member in link)) & {member, *(m for part in parts for m in part)}
+        joined = [part for part in parts if part & linked]
+        parts = [part for part in parts if not part & linked] + [frozenset({member}).union(*joined)]
+    return parts
+
+
+def aggregate_calls(select: exp.Select) -> list[exp.Expr]:
+    """Aggregate calls of this block with their FILTER, not the functions of windows, in the order of the text."""
+    calls: list[exp.Expr] = []
+    for call in select.find_all(exp.AggFunc, bfs=False):
+        unit: exp.Expr = call
+        while isinstance(unit.parent, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
+            unit = unit.parent
+        windowed = isinstance(unit.parent, exp.Window) and unit.parent.this is unit
+        if call.parent_select is select and not windowed:
+            calls.append(unit)
+    return calls
+
+
+def write_inner_joins(select: exp.Select, entries: Sequence[exp.Expr], predicates: Sequence[exp.Expr]) -> None:
+    """Make FROM and WHERE of ``select`` hold these entries and predicates (moved) as explicit joins.
+
+    Each entry follows one that it is connected with, if there is any. Conditions go to the ON of the first join that has all
+    their columns; filters, and conditions with nested queries, go to WHERE.
+    """
+    waiting = list(entries)
+    names = {entry.alias_or_name for entry in entries}
+    used = {id(p): {column.table for column in p.find_all(exp.Column)} & names for p in predicates}
+    conditions = [p for p in predicates if len(used[id(p)]) > 1 and not p.find(exp.Query)]
+    set_where(select, [p for p in predicates if not any(p is condition for condition in conditions)])
+    start = waiting.pop(0)
+    select.set("from_", exp.From(this=start))
+    available, joins = {start.alias_or_name}, []
+    while waiting:
+        linked = [e for e in waiting if any(e.alias_or_name in used[id(p)] and used[id(p)] & available for p in conditions)]
+        entry = (linked or waiting)[0]
+        waiting = [other for other in waiting if other is not entry]
+        available.add(entry.alias_or_name)
+        ready = [p for p in conditions if used[id(p)] <= available]
+        conditions = [p for p in conditions if not used[id(p)] <= available]
+        joins.append(exp.Join(this=entry, on=conjunction(ready)) if ready else exp.Join(this=entry, kind="CROSS"))
+    select.set("joins", joins)

@@ -1,0 +1,220 @@
+"""From a witness on which two queries differ to a minimal database that the user can replay.
+
+Works on real tables with real keys, in a scratch session of its own: a difference counts only if it shows here as well.
+Rows are removed in halves, then one by one (delta debugging, Zeller and Hildebrandt 2002), then cells become NULL or plain.
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlglot import exp
+
+from querywright.engines.protocol import Connection
+from querywright.errors import StatementError
+from querywright.sql.schema import Table
+from querywright.values import Bindings, Counterexample, Scalar
+from querywright.verify.answers import Answer, answer, difference
+from querywright.verify.compare import Difference, Terms
+from querywright.verify.terms import Value, kind_of
+from querywright.verify.values import plain_values
+
+Rows = Mapping[str, tuple[tuple[Value, ...], ...]]
+
+_SHUFFLES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A pair of queries over ``tables`` (created already), with parameter values, to be run on some rows.
+
+    ``ambiguous`` originals must give the same answer however the rows are ordered, or the database decides nothing.
+    """
+
+    original: str
+    candidate: str
+    terms: Terms
+    tables: tuple[Table, ...]
+    parameters: Bindings = ()
+    lifted: str | None = None
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A difference with the rows it shows on and both answers."""
+
+    difference: Difference
+    rows: Rows
+    original: Answer
+    candidate: Answer
+
+
+def shrunk(connection: Connection, trial: Trial, rows: Rows, seconds: float) -> Found | None:
+    """Worker side: confirm a difference on ``rows`` and make the database small; None if it does not show on real tables."""
+    best = _found(connection, trial, rows)
+    if best is None:
+        return None
+    deadline = time.monotonic() + seconds
+    for proposals in (_fewer_rows, _plainer_cells):
+        changed = True
+        while changed and time.monotonic() < deadline:
+            changed = False
+            for smaller in proposals(trial, best.rows):
+                if time.monotonic() > deadline:
+                    break
+                found = _found(connection, trial, smaller)
+                if found is not None:
+                    best, changed = found, True
+                    break
+    return best
+
+
+def counterexample(trial: Trial, found: Found, create_table: Callable[[object], str], dialect: str) -> Counterexample:
+    """The replayable script of a difference."""
+    lines = [f"-- {found.difference.reason}"]
+    for table in trial.tables:
+        lines.append(f"{create_table(table)};")
+        names = ", ".join(_quoted(column.name) for column in table.columns)
+        target = ".".join(map(_quoted, table.name.split(".", 1)))
+        lines += [
+            f"INSERT INTO {target} ({names}) VALUES ({', '.join(literal(cell, dialect) for cell in row)});"
+            for row in found.rows[table.name.lower()]
+        ]
+    for label, text, result in (("original", trial.original, found.original), ("candidate", trial.candidate, found.candidate)):
+        lines += ["", f"-- the {label}", f"{_inlined(text, trial.parameters, dialect)};"]
+        lines += [f"-- {shown}" for shown in _result_lines(result)]
+    return Counterexample("\n".join(lines) + "\n", _scalars(found.original), _scalars(found.candidate))
+
+
+def literal(value: Value, dialect: str) -> str:
+    """A value as SQL text."""
+    if isinstance(value, (datetime.date, datetime.time)):
+        text = value.isoformat(" ") if isinstance(value, datetime.datetime) else value.isoformat()
+        return f"'{text}'"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return exp.convert(value).sql(dialect)
+
+
+def _found(connection: Connection, trial: Trial, rows: Rows) -> Found | None:
+    if not _references_hold(trial.tables, rows) or not fill(connection, trial.tables, rows):
+        return None
+    original = answer(connection, trial.original, trial.parameters)
+    candidate = answer(connection, trial.candidate, trial.parameters)
+    found = difference(original, candidate, trial.terms, _lifted(connection, trial))
+    if found is None or (trial.ambiguous and not _stable(connection, trial, rows, original)):
+        return None
+    return Found(found, rows, original, candidate)
+
+
+def _stable(connection: Connection, trial: Trial, rows: Rows, original: Answer) -> bool:
+    """Whether the original answers the same when the rows arrive in other orders."""
+    rng = random.Random(len(original.rows))
+    for turn in range(_SHUFFLES):
+        mixed = {
+            name: tuple(reversed(present)) if turn == 0 else tuple(rng.sample(present, len(present)))
+            for name, present in rows.items()
+        }
+        if not fill(connection, trial.tables, mixed):
+            return False
+        again = answer(connection, trial.original, trial.parameters)
+        if again.error is not None or difference(original, again, trial.terms, _lifted(connection, trial)) is not None:
+            return False
+    return fill(connection, trial.tables, rows)
+
+
+def _lifted(connection: Connection, trial: Trial) -> Callable[[], Answer] | None:
+    text = trial.lifted
+    return None if text is None else lambda: answer(connection, text, trial.parameters)
+
+
+def fill(connection: Connection, tables: tuple[Table, ...], rows: Rows) -> bool:
+    """Worker side: replace the contents of the tables; False where the rows break a constraint."""
+    try:
+        for table in tables:
+            connection.execute(f"DELETE FROM {'.'.join(map(_quoted, table.name.split('.', 1)))}")
+        for table in tables:
+            connection.insert(table.name, [column.name for column in table.columns], rows[table.name.lower()])
+    except StatementError:
+        return False
+    return True
+
+
+def _references_hold(tables: tuple[Table, ...], rows: Rows) -> bool:
+    positions = {t.name.lower(): {column.name.lower(): i for i, column in enumerate(t.columns)} for t in tables}
+    for table in tables:
+        own = positions[table.name.lower()]
+        for foreign in table.foreign_keys:
+            target = foreign.references.lower()
+            if target not in positions:
+                continue
+            wanted = [positions[target][name.lower()] for name in foreign.references_columns]
+            known = {tuple(row[i] for i in wanted) for row in rows[target]}
+            for row in rows[table.name.lower()]:
+                values = tuple(row[own[name.lower()]] for name in foreign.columns)
+                if None not in values and values not in known:
+                    return False
+    return True
+
+
+def _fewer_rows(trial: Trial, rows: Rows) -> Iterator[Rows]:
+    everything = [(name, index) for name, present in rows.items() for index in range(len(present))]
+    size = len(everything)
+    yield {name: () for name in rows}
+    for name, present in rows.items():
+        if present:
+            yield {**rows, name: ()}
+    while size > 1:
+        size = (size + 1) // 2
+        for start in range(0, len(everything), size):
+            gone = set(everything[start : start + size])
+            yield {
+                name: tuple(row for index, row in enumerate(present) if (name, index) not in gone)
+                for name, present in rows.items()
+            }
+    if len(everything) == 1:
+        return
+
+
+def _plainer_cells(trial: Trial, rows: Rows) -> Iterator[Rows]:
+    for table in trial.tables:
+        name = table.name.lower()
+        for index, row in enumerate(rows[name]):
+            for position, column in enumerate(table.columns):
+                simple = [None, *plain_values(kind_of(column.type))[:2]]
+                rank = simple.index(row[position]) if row[position] in simple else len(simple)
+                for value in simple[:rank]:
+                    changed = (*row[:position], value, *row[position + 1 :])
+                    yield {**rows, name: (*rows[name][:index], changed, *rows[name][index + 1 :])}
+
+
+def _inlined(text: str, parameters: Bindings, dialect: str) -> str:
+    for name, value in parameters:
+        replacement = literal(value, dialect)
+        text = re.sub(rf"[$:@]{re.escape(name)}\b", lambda _, shown=replacement: shown, text)  # type: ignore[misc]
+    return text.rstrip().rstrip(";")
+
+
+def _result_lines(result: Answer) -> list[str]:
+    if result.error is not None:
+        return ["error: " + result.error.replace("\n", " ")]
+    lines = [" | ".join("NULL" if cell is None else str(cell) for cell in row) for row in result.rows[:20]]
+    return [*lines, f"({len(result.rows)} rows)"]
+
+
+def _scalars(result: Answer) -> tuple[tuple[Scalar, ...], ...]:
+    return tuple(
+        tuple(cell if isinstance(cell, (int, float, str)) or cell is None else str(cell) for cell in row)
+        for row in result.rows[:20]
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
