@@ -1,6 +1,6 @@
 """Optimizes every query of a workload with rules alone and writes one JSON line a query; an interrupted sweep continues.
 
-    python benchmarks/sweep.py tpcds:sf=1 --out benchmarks/out/tpcds-sf1.jsonl
+python benchmarks/sweep.py tpcds:sf=1 --out benchmarks/out/tpcds-sf1.jsonl
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def main() -> None:
         row = optimize_one(name, sql, database, arguments.seconds)
         with arguments.out.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
-        print(f"{name:>4} {row['status']:<12} {row.get('ratio', 1.0):6.2f}x  {row.get('steps', '')}  {row['seconds']:.0f} s", flush=True)
+        gain = f"{row['status']:<12} {row.get('ratio', 1.0):6.2f}x"
+        print(f"{name:>4} {gain}  {row.get('steps', '')}  {row['seconds']:.0f} s", flush=True)
     summarize(rows_of(arguments.out))
 
 
@@ -58,7 +59,11 @@ def optimize_one(name: str, sql: str, database: object, seconds: float) -> dict[
         "reason": outcome.reason,
         "attempts": len(outcome.attempts),
         "refuted": [
-            {"steps": [step.transform for step in attempt.candidate.steps], "sql": attempt.candidate.query.sql, "reason": attempt.verdict.reason}
+            {
+                "steps": [step.transform for step in attempt.candidate.steps],
+                "sql": attempt.candidate.query.sql,
+                "reason": attempt.verdict.reason,
+            }
             for attempt in outcome.attempts
             if attempt.verdict.grade == "refuted"
         ],
@@ -75,7 +80,7 @@ def optimize_one(name: str, sql: str, database: object, seconds: float) -> dict[
             "candidate_ms": best.timing.candidate_ms,
             "steps": " > ".join(step.transform for step in best.candidate.steps),
             "grade": best.verdict.grade,
-            "mutation_score": next((check.mutation_score for check in best.verdict.checks if check.mutation_score is not None), None),
+            "mutation_score": max((check.mutation_score or 0.0 for check in best.verdict.checks), default=0.0),
             "candidate": best.candidate.query.sql,
         }
     return row

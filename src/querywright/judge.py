@@ -1,7 +1,8 @@
 """The judge: verify, then measure. Nothing else constructs an `Attempt`, so nothing counts as fast that was not verified.
 
-`open_case` runs the original once and keeps what every candidate is held against: its answer, its times, its witness databases. `judge`
-takes a candidate through the checks, cheapest first, and times it only if it passed them all; `confirm` times a winner afresh.
+`open_case` runs the original once and keeps what every candidate is held against: its answer, its times, its witness
+databases. `judge` takes a candidate through the checks, cheapest first, and times it only if it passed them all;
+`confirm` times a winner afresh.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ _LEAST_PATIENCE_S = 5.0
 class Rules:
     """How strictly and how long to judge.
 
-    ``statement_limit_s`` is the most one execution may take; ``witnesses`` the number of generated databases a candidate must pass;
-    ``assume_checked_keys`` lets premises count that today's data satisfies; ``accept_timeout`` lets a mere lower bound count.
+    ``statement_limit_s`` is the most one execution may take; ``witnesses`` the number of generated databases a
+    candidate must pass; ``assume_checked_keys`` lets premises count that today's data satisfies; ``accept_timeout``
+    lets a mere lower bound count.
     """
 
     statement_limit_s: float = 60.0
@@ -63,7 +65,8 @@ class Bench:
 
 @dataclass
 class Case:
-    """An original and what is known of its behavior. ``refusal`` says why it cannot be judged at all; ``baseline`` is None then."""
+    """An original and what is known of its behavior. ``refusal`` says why it cannot be judged at all; ``baseline`` is
+    None then."""
 
     query: Query
     database: Database
@@ -91,8 +94,8 @@ def open_case(
 ) -> Iterator[Case]:
     """Open the databases and run the original on them.
 
-    An original that never finishes on the full database is verified on the largest sample on which it does. Raises `QueryError` where the
-    original itself fails.
+    An original that never finishes on the full database is verified on the largest sample on which it does. Raises
+    `QueryError` where the original itself fails.
     """
     limits, rules = limits or Limits(), rules or Rules()
     verifier = Verifier(query, database.schema, database.location.engine, seed=rules.seed, databases=rules.witnesses)

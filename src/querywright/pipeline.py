@@ -108,8 +108,8 @@ def verify(
 ) -> Verdict:
     """Whether two queries return the same rows: on generated databases, and on the data of ``db`` where one is named.
 
-    ``schema`` (tables, or DDL text in ``dialect``) serves where there is no database. ``strict`` demands equal column names and types as
-    well. Raises `querywright.errors.InputError` where a query or the schema cannot be used.
+    ``schema`` (tables, or DDL text in ``dialect``) serves where there is no database. ``strict`` demands equal column
+    names and types as well. Raises `querywright.errors.InputError` where a query or the schema cannot be used.
     """
     if isinstance(schema, str):
         schema = schema_of(schema, dialect)

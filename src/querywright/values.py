@@ -93,9 +93,10 @@ class Candidate:
 class Check:
     """One piece of evidence.
 
-    ``method`` is ``static``, ``witness``, ``sample``, ``full`` or the name of a prover. ``rows`` is the number of result rows compared,
-    ``databases`` the number of databases run on, ``nonempty`` how many of them gave a non-empty original result,
-    ``mutation_score`` the share of the original's mutants that the same databases told apart (None: not measured).
+    ``method`` is ``static``, ``witness``, ``sample``, ``full`` or the name of a prover. ``rows`` is the number of
+    result rows compared, ``databases`` the number of databases run on, ``nonempty`` how many of them gave a non-empty
+    original result, ``mutation_score`` the share of the original's mutants that the same databases told apart (None:
+    not measured).
     """
 
     method: str

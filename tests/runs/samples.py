@@ -49,7 +49,7 @@ def attempt(
 
 FIRST = attempt("first", "decorrelate", ratio=1.45)
 WRONG = attempt("wrong", "or_to_union", failure="A row is missing.")
-SECOND = attempt("second", "pushdown", "date_cte_isolate", ratio=1.72, parent="first")
+SECOND = attempt("second", "decorrelate", "pushdown", "date_cte_isolate", ratio=1.72, parent="first")
 
 
 def interrupted_run(root: Path) -> RunDirectory:

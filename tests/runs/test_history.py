@@ -29,10 +29,11 @@ SELECT 1 AS first
 - or_to_union: A row is missing.
 
 ### Iteration 2: 1.72x speedup ✓ (improvement: +0.27x over iteration 1)
-**Transform:** pushdown + date_cte_isolate
+**Transform:** decorrelate + pushdown + date_cte_isolate
 **Key changes:**
-- pushdown at node_0
-- date_cte_isolate at node_1
+- decorrelate at node_0
+- pushdown at node_1
+- date_cte_isolate at node_2
 **Benchmark:** 12431ms → 7227ms (-5204ms)
 **Rows compared:** 42 (tested)
 **SQL State:**
@@ -47,7 +48,7 @@ SELECT 1 AS second
 
 **Analysis:**
 - decorrelate: 1.45x
-- pushdown + date_cte_isolate: 1.72x (the best so far)
+- decorrelate + pushdown + date_cte_isolate: 1.72x (the best so far)
 
 Now try to bridge the 0.28x gap while preserving all previous optimizations.
 """
@@ -100,6 +101,6 @@ def test_convergence_names_each_gain() -> None:
     ]
 
 
-def test_a_stack_follows_the_chain_and_ends_in_a_cycle() -> None:
-    one, two = attempt("one", "a", ratio=2.0, parent="two"), attempt("two", "b", ratio=1.5, parent="one")
-    assert transform_stack((Iteration(1, "", (one, two), one, True),)) in (["b", "a"], ["a", "b", "a"])
+def test_a_stack_is_the_steps_from_the_original() -> None:
+    assert transform_stack(SECOND) == ["decorrelate", "pushdown", "date_cte_isolate"]
+    assert transform_stack(None) == []

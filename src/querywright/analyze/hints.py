@@ -1,7 +1,7 @@
 """Which transforms to try first, and why.
 
-A hint's confidence is the share of the query's table rows that the block of a site reads: the work at stake there. It orders the search; the
-judge decides.
+A hint's confidence is the share of the query's table rows that the block of a site reads: the work at stake there. It
+orders the search; the judge decides.
 """
 
 from __future__ import annotations

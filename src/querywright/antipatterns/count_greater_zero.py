@@ -15,7 +15,7 @@ from querywright.sql.facts import Facts
 from querywright.sql.predicates import unwrap
 
 SEVERITY: Severity = "medium"
-CURES: tuple[str, ...] = ("decorrelate_scalar_aggregate",)
+CURES: tuple[str, ...] = ("count_to_exists", "decorrelate_scalar_aggregate")
 
 _MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {exp.LT: exp.GT, exp.GT: exp.LT, exp.LTE: exp.GTE, exp.GTE: exp.LTE}
 _SOME = {(exp.GT, "0"), (exp.GTE, "1"), (exp.NEQ, "0")}

@@ -20,18 +20,22 @@ CURES: tuple[str, ...] = ()
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
-    """Comma joins: low where conditions connect all tables or one row at most is added, critical otherwise."""
+    """Comma joins, once for each block where conditions connect all tables or one row at most is added; critical otherwise."""
     for select in facts.selects():
         sources = facts.sources(select)
         group = _connected(select, facts)
+        harmless: list[Source] = []
         for alias, source in sources.items():
             if source.join is None or not _by_comma(source.join, facts.dialect) or _lateral(source, facts):
                 continue
             if alias in group or _one_row(source, select, facts):
-                yield Occurrence(source.node, f"{alias} is joined by a comma, its condition stands in WHERE", "low")
+                harmless.append(source)
             else:
                 others = ", ".join(other for other in sources if other in group)
                 yield Occurrence(source.node, f"no condition connects {alias} with {others}: every row meets every row")
+        if harmless:
+            joined = ", ".join(source.alias for source in harmless)
+            yield Occurrence(select, f"{joined} joined by commas: a forgotten condition would go unnoticed", "low")
 
 
 def inject(query: exp.Query, facts: Facts) -> exp.Query | None:

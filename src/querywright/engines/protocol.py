@@ -66,8 +66,8 @@ class PlanNode:
     """One operator of an execution plan, the same shape for every engine.
 
     ``operator`` is normalized (``scan``, ``index_scan``, ``filter``, ``project``, ``join``, ``aggregate``, ``window``, ``sort``,
-    ``limit``, ``union``, ``distinct``, ``cte``, ``subquery``, ``other``); ``label`` is the engine's own name. ``rows`` are estimated and actual;
-    ``milliseconds`` is the operator's own time. None where the engine does not say.
+    ``limit``, ``union``, ``distinct``, ``cte``, ``subquery``, ``other``); ``label`` is the engine's own name. ``rows``
+    are estimated and actual; ``milliseconds`` is the operator's own time. None where the engine does not say.
     """
 
     operator: str

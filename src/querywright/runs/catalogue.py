@@ -224,7 +224,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Row]]:
             *_times(best)[1:3],
             *_times(best)[4:],
             best and best.verdict.grade,
-            transform_stack(iterations, best) if best else [],
+            transform_stack(best),
             None,
         ),
     )

@@ -27,7 +27,7 @@ from querywright.errors import RunError
 from querywright.runs.files import read_json, read_text, sync_folder, write_json, write_text, writing
 from querywright.runs.iteration import Iteration, IterationDirectory
 from querywright.runs.layout import LAYOUTS, Mode, layout
-from querywright.runs.progression import comparison, convergence, speedups, summary, transform_stack
+from querywright.runs.progression import comparison, convergence, fastest, speedups, summary, transform_stack
 from querywright.runs.serialize import from_json, to_json
 from querywright.values import Outcome, Query
 
@@ -130,7 +130,7 @@ class RunDirectory:
         iterations = self.iterations()
         folder = self._folder("progression")
         write_json(folder / "speedup_graph.json", speedups(iterations))
-        write_json(folder / "transform_stack.json", transform_stack(iterations))
+        write_json(folder / "transform_stack.json", transform_stack(fastest(iterations)))
         write_text(folder / "convergence_analysis.txt", convergence(iterations))
 
     def finish(self, outcome: Outcome) -> None:
@@ -140,7 +140,7 @@ class RunDirectory:
         best = outcome.best
         if best and outcome.status == "faster":
             folder = self._folder("winner")
-            stack = " → ".join(transform_stack(iterations, best)) or best.candidate.origin.proposer
+            stack = " → ".join(transform_stack(best)) or best.candidate.origin.proposer
             write_text(folder / "optimized.sql", best.candidate.query.sql)
             write_text(folder / "transform_stack.txt", stack + "\n")
             write_text(folder / "comparison.txt", comparison(self.query, best))

@@ -26,15 +26,9 @@ def fastest(iterations: Iterable[Iteration]) -> Attempt | None:
     return max(timed, key=lambda attempt: speedup(attempt) or 0.0, default=None)
 
 
-def transform_stack(iterations: Sequence[Iteration], attempt: Attempt | None = None) -> list[str]:
-    """Transforms from the original to ``attempt`` (default: the fastest), through the attempts it was derived from."""
-    known = {judged.candidate.query.fingerprint: judged for step in iterations for judged in step.attempts}
-    current = attempt or fastest(iterations)
-    stack: list[str] = []
-    while current is not None:
-        stack = [step.transform for step in current.candidate.steps] + stack
-        current = known.pop(current.candidate.parent, None)  # popped, so that a cycle ends
-    return stack
+def transform_stack(attempt: Attempt | None) -> list[str]:
+    """Transforms from the original to ``attempt``, in order; its steps count from the original, not from its parent."""
+    return [step.transform for step in attempt.candidate.steps] if attempt is not None else []
 
 
 def convergence(iterations: Sequence[Iteration]) -> str:
@@ -85,7 +79,7 @@ def summary(outcome: Outcome, iterations: Sequence[Iteration]) -> dict[str, Any]
         "reason": outcome.reason,
         "best": summarize(best) if best else None,
         "best_iteration": next(found, None),
-        "transform_stack": transform_stack(iterations, best) if best else [],
+        "transform_stack": transform_stack(best),
         "speedups": speedups(iterations),
         "attempts": len(outcome.attempts),
         "conditional": len(outcome.conditional),

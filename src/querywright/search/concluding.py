@@ -48,4 +48,5 @@ def _why_none(attempts: Sequence[Attempt]) -> str:
         return "No transform applies. `qw analyze` shows which preconditions are missing."
     refuted = sum(attempt.verdict.grade == "refuted" for attempt in attempts)
     slower = sum(attempt.timing is not None for attempt in attempts)
-    return f"{len(attempts)} candidates tried: {slower} verified but not faster, {refuted} different, {len(attempts) - slower - refuted} not verified."
+    rest = len(attempts) - slower - refuted
+    return f"{len(attempts)} candidates tried: {slower} verified but not faster, {refuted} different, {rest} not verified."

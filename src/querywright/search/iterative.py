@@ -1,7 +1,7 @@
 """Hill climbing: each iteration expands the best queries found so far, until the target is met or nothing is left to try.
 
-The input of iteration N is the best verified query of iterations 1 to N-1. A beam keeps the runners-up in play, because some rewrites pay only
-together with the next one.
+The input of iteration N is the best verified query of iterations 1 to N-1. A beam keeps the runners-up in play, because
+some rewrites pay only together with the next one.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ class Position:
 class Budget:
     """How long and how far to search.
 
-    ``target`` is the speedup that ends the search early once its lower bound is reached; ``seconds`` and ``candidates`` end it anyway;
-    ``beam`` is the number of queries expanded in one iteration.
+    ``target`` is the speedup that ends the search early once its lower bound is reached; ``seconds`` and ``candidates``
+    end it anyway; ``beam`` is the number of queries expanded in one iteration.
     """
 
     iterations: int = 5

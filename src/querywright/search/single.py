@@ -1,6 +1,7 @@
 """One worker, up to three tries, each from the original; stops at the first success.
 
-With rules a try is one expansion: the first tries each transform alone, the second what combines with the tries that passed, and so on.
+With rules a try is one expansion: the first tries each transform alone, the second what combines with the tries that
+passed, and so on.
 """
 
 from __future__ import annotations

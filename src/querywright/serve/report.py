@@ -19,7 +19,8 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}pre{background:#f5f7fa;padding:.8rem;overflow-x:auto;font-size:13px;line-height:1.4}
 .added{background:#e3f6e5;color:#0b5d1e}.removed{background:#fde8e8;color:#8c1c1c}.same{color:#556}
-table{border-collapse:collapse;width:100%;font-size:14px}td,th{border-bottom:1px solid #dde3ea;padding:.3rem .5rem;text-align:left;vertical-align:top}
+table{border-collapse:collapse;width:100%;font-size:14px}
+td,th{border-bottom:1px solid #dde3ea;padding:.3rem .5rem;text-align:left;vertical-align:top}
 .big{font-size:2rem;font-weight:600}.plans{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
 @media(max-width:50rem){.plans{grid-template-columns:1fr}}
 """
@@ -48,7 +49,8 @@ def write_report(path: Path, outcome: Outcome, database: Database, limits: Limit
         _table(("what", "value"), [*outcome.environment, ("seconds in all", f"{outcome.seconds:g}")]),
     ]
     body = "\n".join(parts)
-    page = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head><body>{body}</body></html>\n'
+    head = f'<head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head>'
+    page = f'<!doctype html><html lang="en">{head}<body>{body}</body></html>\n'
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -67,16 +69,16 @@ def _chart(attempts: tuple[Attempt, ...]) -> str:
         best = max(best, ratio)
         x = number * step
         points.append(f"{x:.1f},{height - best / top * height:.1f}")
-        dots.append(
-            f'<circle cx="{x:.1f}" cy="{height - ratio / top * height:.1f}" r="4" fill="#2f6fde"><title>{ratio:.2f}x</title></circle>'
-        )
+        y = height - ratio / top * height
+        dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#2f6fde"><title>{ratio:.2f}x</title></circle>')
     base = height - height / top
     return (
         f'<svg viewBox="0 0 {width} {height + 20}" role="img" aria-label="speedup by attempt">'
         f'<line x1="0" y1="{base:.1f}" x2="{width}" y2="{base:.1f}" stroke="#aab" stroke-dasharray="4"/>'
         f'<text x="4" y="{base - 4:.1f}" font-size="12" fill="#667">1.0x (original)</text>'
         f'<polyline points="{" ".join(points)}" fill="none" stroke="#1d9a52" stroke-width="2"/>{"".join(dots)}'
-        f'<text x="{width - 4}" y="{height + 16}" font-size="12" fill="#667" text-anchor="end">timed attempts; best {best:.2f}x</text></svg>'
+        f'<text x="{width - 4}" y="{height + 16}" font-size="12" fill="#667" text-anchor="end">'
+        f"timed attempts; best {best:.2f}x</text></svg>"
     )
 
 

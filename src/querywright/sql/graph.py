@@ -19,8 +19,9 @@ NodeKind = Literal["main", "cte", "derived", "subquery", "branch"]
 class Node:
     """One block.
 
-    ``reads`` names tables and other nodes; ``consumers`` the nodes that read this one; ``marks`` are ``GROUP_BY``, ``CORRELATED``,
-    ``WINDOW``, ``DISTINCT``, ``LIMIT``, ``ORDER_BY``, ``SET_OPERATION``; ``rows`` is the sum of row counts of the base tables read, if known.
+    ``reads`` names tables and other nodes; ``consumers`` the nodes that read this one; ``marks`` are ``GROUP_BY``,
+    ``CORRELATED``, ``WINDOW``, ``DISTINCT``, ``LIMIT``, ``ORDER_BY``, ``SET_OPERATION``; ``rows`` is the sum of row
+    counts of the base tables read, if known.
     """
 
     name: str

@@ -40,7 +40,8 @@ def order_sensitive_calls(block: exp.Query) -> list[exp.Expr]:
 
 
 def order_sensitive(block: exp.Query) -> bool:
-    """Whether the rows of ``block`` can depend on the order of its input: an order-sensitive call, or a LIMIT of its own without an order."""
+    """Whether the rows of ``block`` can depend on the order of its input: an order-sensitive call, or a LIMIT of its
+    own without an order."""
     unordered_limit = block.args.get("limit") is not None and block.args.get("order") is None
     return unordered_limit or bool(order_sensitive_calls(block))
 

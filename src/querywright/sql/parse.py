@@ -38,7 +38,8 @@ def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query
     if not text.strip():
         raise QueryError(f"{source} is empty.", "Put one SELECT statement into it.")
     try:
-        statements = [tree for tree in sqlglot.parse(text, read=dialect) if tree is not None and not isinstance(tree, exp.Semicolon)]
+        parsed = sqlglot.parse(text, read=dialect)
+        statements = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
     except (ParseError, TokenError) as error:
         raise QueryError(f"{source} is not valid {dialect} SQL: {_first_line(error)}", _where(error)) from error
     if not statements:
@@ -68,7 +69,8 @@ def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query
 
 
 def normalize_parameters(text: str, dialect: str) -> str:
-    """``text`` with every parameter written by name: ``?``, ``?2``, ``$3``, ``:name``, ``@name`` become ``$p1``, ``$p2``, ``$p3``, ``$name``.
+    """``text`` with every parameter written by name: ``?``, ``?2``, ``$3``, ``:name``, ``@name`` become ``$p1``,
+    ``$p2``, ``$p3``, ``$name``.
 
     SQLite gets ``:`` instead of ``$``. A rewrite may move or repeat a parameter; only names survive that. Text without
     parameters comes back unchanged.

@@ -1,17 +1,21 @@
 """Aggregates the fact table by its join keys before the joins that only supply grouping columns.
 
-What: ``SELECT d.name, SUM(f.x) FROM f JOIN d ON f.k = d.k GROUP BY d.name`` groups ``f`` by ``k`` first, joins the far fewer groups with ``d``, and
-    aggregates the partial results.
-When: the joined dimensions only name the groups, and the fact table has many rows for each of their keys; measured 2x to 8x on fan-out joins and under
-    ROLLUP, where each row would be aggregated once a level. Loses where the keys are nearly unique.
-Sound: every join of the block is inner. The partial groups keep every column of their side that is used outside of the aggregates, so each row of a
-    group joins the same rows; SUM, COUNT, MIN, MAX and AVG (as SUM and COUNT) are linear or idempotent in that multiplicity. COUNT becomes a SUM that
-    is 0 and not NULL where no row remains, cast back to its type. DISTINCT and other aggregates stay. An argument that may
-    raise an error on rows that the joins drop is left alone.
+What: ``SELECT d.name, SUM(f.x) FROM f JOIN d ON f.k = d.k GROUP BY d.name`` groups ``f`` by ``k`` first, joins the far
+    fewer groups with ``d``, and aggregates the partial results.
+When: the joined dimensions only name the groups, and the fact table has many rows for each of their keys; measured 2x
+    to 8x on fan-out joins and under ROLLUP, where each row would be aggregated once a level. Loses where the keys are
+    nearly unique.
+Sound: every join of the block is inner. The partial groups keep every column of their side that is used outside of the
+    aggregates, so each row of a group joins the same rows; SUM, COUNT, MIN, MAX and AVG (as SUM and COUNT) are linear
+    or idempotent in that multiplicity. COUNT becomes a SUM that is 0 and not NULL where no row remains, cast back to
+    its type. DISTINCT and other aggregates stay. An argument that may raise an error on rows that the joins drop is
+    left alone.
 Source: Yan and Larson, "Eager aggregation and lazy aggregation", VLDB 1995; TPC-DS 22, 36, 43.
 Example:
-    >>> show("SELECT d.name, SUM(f.x) AS total FROM f JOIN d ON f.k = d.k GROUP BY d.name", f="k INT, x INT", d="k INT, name TEXT")
-    SELECT d.name AS name, SUM(grouped_f.partial_1) AS total FROM (SELECT f.k AS k, SUM(f.x) AS partial_1 FROM f AS f GROUP BY f.k) AS grouped_f JOIN d AS d ON grouped_f.k = d.k GROUP BY d.name
+    >>> show("SELECT d.n, SUM(f.x) AS s FROM f JOIN d ON f.k = d.k GROUP BY d.n", f="k INT, x INT", d="k INT, n TEXT")
+    SELECT d.n AS n, SUM(grouped_f.partial_1) AS s
+    FROM (SELECT f.k AS k, SUM(f.x) AS partial_1 FROM f AS f GROUP BY f.k) AS grouped_f
+    JOIN d AS d ON grouped_f.k = d.k GROUP BY d.n
 """
 
 from __future__ import annotations
@@ -33,7 +37,8 @@ _DECOMPOSABLE = (exp.Sum, exp.Count, exp.Min, exp.Max, exp.Avg)
 
 @dataclass(frozen=True)
 class Split(Site):
-    """``node`` is the SELECT; ``below`` the aliases that are grouped first; ``aggregates`` its aggregate calls with their FILTER."""
+    """``node`` is the SELECT; ``below`` the aliases that are grouped first; ``aggregates`` its aggregate calls with
+    their FILTER."""
 
     below: frozenset[str]
     aggregates: tuple[exp.Expr, ...]
@@ -277,5 +282,3 @@ def _identifies_rows(select: exp.Select, start: set[tuple[str, str]], below: fro
     return all(
         facts.unique_source(sources[alias], {name for owner, name in known if owner == alias}) is not None for alias in below
     )
-
-

@@ -103,7 +103,6 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
 
 
 def _examine(select: exp.Select, others: list[str], facts: Facts) -> Iterator[Site | Blocked]:
-    premises = _keys(select, read, facts)
     links = [aliases(predicate, select, facts) for predicate in inner_filters(select)]
     parts = components(others, [link & frozenset(others) for link in links])
     removed = tuple(part for part in parts if not _single_match(select, part, facts))

@@ -1,13 +1,15 @@
 """Moves inner joins ahead of the LEFT JOINs that they do not depend on.
 
 What: ``a LEFT JOIN b ON … JOIN c ON a.k = c.k`` becomes ``a JOIN c ON a.k = c.k LEFT JOIN b ON …``.
-When: the inner join filters (a dimension with a predicate), and the engine keeps the written order around outer joins, so that it would look up a
-    partner for rows that are dropped later. TPC-DS 40 and 80 on DuckDB: 5x and 1.5x.
-Sound: the condition of the moved join mentions no column of the sources it overtakes, so it filters and multiplies the rows of the left side alone, and
-    each surviving row meets the same partners. WHERE stays where it is, above all joins. RIGHT and FULL joins and lateral items stay put.
+When: the inner join filters (a dimension with a predicate), and the engine keeps the written order around outer joins,
+    so that it would look up a partner for rows that are dropped later. TPC-DS 40 and 80 on DuckDB: 5x and 1.5x.
+Sound: the condition of the moved join mentions no column of the sources it overtakes, so it filters and multiplies the
+    rows of the left side alone, and each surviving row meets the same partners. WHERE stays where it is, above all
+    joins. RIGHT and FULL joins and lateral items stay put.
 Source: Galindo-Legaria and Rosenthal, "Outerjoin simplification and reordering for query optimization", TODS 1997; TPC-DS 40.
 Example:
-    >>> show("SELECT a.id, b.x FROM a LEFT JOIN b ON a.id = b.id JOIN c ON a.k = c.k", a="id INT, k INT", b="id INT, x INT", c="k INT")
+    >>> show("SELECT a.id, b.x FROM a LEFT JOIN b ON a.id = b.id JOIN c ON a.k = c.k",
+    ...      a="id INT, k INT", b="id INT, x INT", c="k INT")
     SELECT a.id AS id, b.x AS x FROM a AS a JOIN c AS c ON a.k = c.k LEFT JOIN b AS b ON a.id = b.id
 """
 
@@ -46,7 +48,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
         if [id(join) for join in ordered] != [id(join) for join in joins]:
             yield Order(select, tuple(ordered))
         else:
-            yield Blocked(select, "the inner join depends on a side that a LEFT JOIN may fill with NULLs, or on nothing ahead of it")
+            yield Blocked(select, "the inner join depends on a side that a LEFT JOIN may fill with NULLs, or on nothing ahead")
 
 
 def rewrite(site: Site, facts: Facts) -> exp.Query:

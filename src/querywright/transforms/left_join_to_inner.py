@@ -1,10 +1,11 @@
 """Makes a LEFT JOIN an inner join where its NULL-extended rows cannot survive.
 
 What: ``a LEFT JOIN b ON … WHERE b.x = c.y`` becomes ``a JOIN b ON … WHERE b.x = c.y``.
-When: engines do this for comparisons with constants, often not where a later join condition rejects the NULLs (TPC-DS 93: 2.7x); an inner
-    join can be reordered and starts from the smaller side.
-Sound: a WHERE conjunct, or the ON of a later inner join, is not true when a column of the right side is NULL; every NULL-extended row has only NULLs
-    there, so none of them reaches the result. The right side is a single source, and no RIGHT or FULL join takes part.
+When: engines do this for comparisons with constants, often not where a later join condition rejects the NULLs (TPC-DS
+    93: 2.7x); an inner join can be reordered and starts from the smaller side.
+Sound: a WHERE conjunct, or the ON of a later inner join, is not true when a column of the right side is NULL; every
+    NULL-extended row has only NULLs there, so none of them reaches the result. The right side is a single source, and
+    no RIGHT or FULL join takes part.
 Source: Galindo-Legaria and Rosenthal, "Outerjoin simplification and reordering for query optimization", TODS 1997.
 Example:
     >>> show("SELECT a.id FROM a LEFT JOIN b ON a.id = b.id WHERE b.x > 1", a="id INT", b="id INT, x INT")

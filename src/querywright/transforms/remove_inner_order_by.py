@@ -1,10 +1,12 @@
 """Removes ORDER BY from subqueries whose row order nobody can see.
 
 What: a derived table, common table expression or subquery with an ORDER BY but no LIMIT loses the ORDER BY.
-When: people sort in an inner query "to be safe", and engines often sort for real; measured 9x to 28x where the inner result is large.
-Sound: SQL gives the rows of a subquery no order. The ORDER BY stays where LIMIT, OFFSET, FETCH or DISTINCT ON use it, and where an enclosing
-    block might observe it by accident: an order-sensitive aggregate (string_agg, array_agg, first, last, …) or a window without ORDER BY in the
-    reading block, or a reading block that only passes the rows on with a LIMIT of its own.
+When: people sort in an inner query "to be safe", and engines often sort for real; measured 9x to 28x where the inner
+    result is large.
+Sound: SQL gives the rows of a subquery no order. The ORDER BY stays where LIMIT, OFFSET, FETCH or DISTINCT ON use it,
+    and where an enclosing block might observe it by accident: an order-sensitive aggregate (string_agg, array_agg,
+    first, last, …) or a window without ORDER BY in the reading block, or a reading block that only passes the rows on
+    with a LIMIT of its own.
 Source: SQL:2016 7.15 <subquery>; measured in this project.
 Example:
     >>> show("SELECT count(*) AS n FROM (SELECT id FROM users ORDER BY id) AS u", users="id INT, name TEXT")

@@ -26,7 +26,7 @@ DatabaseOption = Annotated[
     typer.Option(
         "--db",
         "--full-db",
-        help="DuckDB or SQLite file, folder or glob of Parquet/CSV files, duckdb:/// or sqlite:/// URL, or a workload (tpcds:sf=1, shop).",
+        help="DuckDB or SQLite file or URL, folder or glob of Parquet/CSV files, or a workload (tpcds:sf=1, shop).",
     ),
 ]
 BindOption = Annotated[

@@ -68,9 +68,8 @@ class Progress:
         self._runs(best.timing)
         state = "target met" if event.target_met else "improvement" if event.improved else "no improvement"
         self.console.print(f"  └─ Speedup: [bold]{best.timing.ratio:.2f}x[/] ({state})")
-        self.summaries.append(
-            f"{event.number}. Iteration {event.number}: {best.timing.ratio:.2f}x ({stack(best)}{', target met' * event.target_met})"
-        )
+        how = stack(best) + (", target met" if event.target_met else "")
+        self.summaries.append(f"{event.number}. Iteration {event.number}: {best.timing.ratio:.2f}x ({how})")
 
     def _runs(self, timing: Timing) -> None:
         self.console.print(f"  ├─ Benchmark of the best ({len(timing.candidate)} runs in turns with the original)")

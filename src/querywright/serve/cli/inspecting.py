@@ -13,6 +13,7 @@ from rich.console import Console
 from querywright.analyze import Analysis
 from querywright.analyze import analyze as analyze_query
 from querywright.analyze.preparing import prepare
+from querywright.antipatterns.driver import Habit, habits
 from querywright.engines.session import Session, engine_of
 from querywright.errors import InputError
 from querywright.search.recorder import graph_document
@@ -36,10 +37,13 @@ def analyze(sql: str, db: str | None, everywhere: bool, as_json: bool) -> int:
     engine = question.database.location.engine
     found = analyze_query(prepared.query, prepared.tree, prepared.database.schema, engine, everywhere=everywhere)
     facts = _facts(found)
+    written = parse_query(prepared.query.sql, dialect, question.source)
+    bad = habits(prepared.tree, written, prepared.database.schema, dialect)
     if as_json:
         document = {
             **graph_document(found),
             "facts": facts,
+            "antipatterns": [asdict(habit) for habit in bad],
             "transforms": [
                 {"transform": f.transform, "path": f.path, "premises": [asdict(p) for p in f.site.premises]}
                 for f in found.findings
@@ -53,6 +57,7 @@ def analyze(sql: str, db: str | None, everywhere: bool, as_json: bool) -> int:
     console.print("\n[bold]Facts[/]")
     for line in facts:
         console.print(f"  {line}", markup=False)
+    _print_habits(console, bad)
     console.print("\n[bold]Transforms that apply[/]" if found.findings else "\nNo transform applies.")
     for finding in found.findings:
         console.print(f"  {finding.transform} at {finding.path}", markup=False)
@@ -102,6 +107,14 @@ def _print_graph(console: Console, found: Analysis) -> None:
             console.print(f"      filters {' AND '.join(node.filters)}", markup=False)
         if node.consumers:
             console.print(f"      consumed by {', '.join(node.consumers)}", markup=False)
+
+
+def _print_habits(console: Console, bad: Sequence[Habit]) -> None:
+    console.print("\n[bold]Anti-patterns[/]" if bad else "\nNo anti-pattern was found.")
+    for habit in bad:
+        console.print(f"  {habit.severity}: {habit.antipattern} at {habit.path}: {habit.detail}", markup=False)
+        if habit.cures:
+            console.print(f"      cured by: {', '.join(habit.cures)}", markup=False)
 
 
 def explain(sql: str, db: str | None, run: bool, bind: tuple[str, ...], timeout: float, as_json: bool) -> int:

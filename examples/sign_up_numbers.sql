@@ -1,0 +1,11 @@
+/* The how-manieth user of the region was each user?
+   Counting "all that came before" is an old trick from before window functions. */
+SELECT u.id,
+       u.email,
+       u.region,
+       (SELECT COUNT(*)
+        FROM users e
+        WHERE e.region = u.region
+          AND e.created_at <= u.created_at) AS sign_up_number
+FROM users u
+WHERE u.plan = 'premium'

@@ -1,0 +1,148 @@
+"""Estimates what nested-loop joins cost in an order, from row counts, keys and indexes alone: no statistics of values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import log2, prod
+
+from sqlglot import exp
+
+from querywright.sql.facts import Facts, Source
+from querywright.sql.predicates import conjuncts, constant, disjuncts, equated_columns, pinned_column, unwrap
+from querywright.transforms._from_clause import aliases
+from querywright.transforms._key_joins import inner_filters
+
+_UNKNOWN_ROWS = 1000
+_EQUAL, _RANGE, _MATCH, _OTHER = 0.1, 1 / 3, 0.1, 0.5
+_RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``order`` of the first FROM entries, what joining them costs (in rows read), and how many rows that gives."""
+
+    cost: float
+    rows: float
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Equality:
+    """``alias.column = other``, with the number of different values that its side of the join may have."""
+
+    predicate: exp.Expr
+    alias: str
+    column: str
+    other: exp.Column
+
+
+class JoinCosts:
+    """Costs of the inner joins of ``select``. Every entry is read by a loop: a lookup by index, a temporary index, or a scan."""
+
+    def __init__(self, select: exp.Select, facts: Facts) -> None:
+        self._facts = facts
+        self._sources = facts.sources(select)
+        self._predicates = [(predicate, aliases(predicate, select, facts)) for predicate in inner_filters(select)]
+
+    def cheapest_order(self) -> tuple[str, ...]:
+        """The cheapest of all orders, by dynamic programming over sets of entries (Selinger et al., SIGMOD 1979)."""
+        plans = {frozenset[str](): Plan(0, 1, ())}
+        for _ in self._sources:
+            longer: dict[frozenset[str], Plan] = {}
+            for done, plan in plans.items():
+                for alias in self._sources:
+                    if alias in done:
+                        continue
+                    known, joined = longer.get(done | {alias}), self._join(plan, alias)
+                    if known is None or joined.cost < known.cost:
+                        longer[done | {alias}] = joined
+            plans = longer
+        return next(iter(plans.values())).order
+
+    def _join(self, plan: Plan, alias: str) -> Plan:
+        """``plan`` with one more entry."""
+        before = frozenset(plan.order)
+        size = self._size(self._sources[alias])
+        equalities = [equality for equality in self._equalities if equality.alias == alias and equality.other.table in before]
+        ready = [p for p, used in self._predicates if alias in used and used <= before | {alias} and not _equates(p, equalities)]
+        matching = prod(1 / self._different(equality) for equality in equalities)
+        kept = size * matching * prod(self._share(predicate, alias, size) for predicate in ready)
+        pinned = {c.name.lower() for p in ready if (c := pinned_column(p)) is not None and c.table == alias}
+        bound = {equality.column.lower() for equality in equalities}
+        if self._is_key(alias, bound | pinned):
+            kept = min(1.0, kept * size if not equalities else prod(self._share(p, alias, size) for p in ready))
+            cost = plan.rows * log2(size + 2)
+        elif self._indexed(alias, bound | pinned):
+            cost = plan.rows * (log2(size + 2) + size * matching)
+        elif equalities:
+            cost = size * log2(size + 2) + plan.rows * (log2(size + 2) + size * matching)
+        else:
+            cost = plan.rows * size
+        return Plan(plan.cost + cost, max(plan.rows * kept, 0.01), (*plan.order, alias))
+
+    @cached_property
+    def _equalities(self) -> list[_Equality]:
+        found = []
+        for predicate, used in self._predicates:
+            pair = equated_columns(predicate)
+            if pair is not None and len(used) == 2:
+                found += [_Equality(predicate, own.table, own.name, other) for own, other in (pair, pair[::-1])]
+        return found
+
+    def _size(self, source: Source) -> float:
+        if source.table is not None:
+            return max(1, source.table.rows if source.table.rows is not None else _UNKNOWN_ROWS)
+        tables = [self._facts.schema.table(node.name) for node in source.query.find_all(exp.Table)] if source.query else []
+        return max((table.rows for table in tables if table is not None and table.rows), default=_UNKNOWN_ROWS)
+
+    def _different(self, equality: _Equality) -> float:
+        """How many values the two sides of an equality have: the more, the fewer rows match."""
+        own = self._values(self._sources[equality.alias], equality.column)
+        return max(1.0, own, self._values(self._sources[equality.other.table], equality.other.name))
+
+    def _values(self, source: Source, column: str) -> float:
+        """How many different values a column has: a row of its own each for a key, as many as a foreign key may refer to."""
+        size = self._size(source)
+        if self._is_key(source.alias, {column.lower()}):
+            return size
+        for key in source.table.foreign_keys if source.table is not None else ():
+            target = self._facts.schema.table(key.references)
+            if [name.lower() for name in key.columns] == [column.lower()] and target is not None and target.rows:
+                return min(size, target.rows)
+        return max(1.0, size * _EQUAL)
+
+    def _is_key(self, alias: str, columns: set[str]) -> bool:
+        return bool(columns) and self._facts.at_most_one(self._sources[alias], columns) is not None
+
+    def _indexed(self, alias: str, columns: set[str]) -> bool:
+        table = self._sources[alias].table
+        paths = [index.columns for index in table.indexes] + [key.columns for key in table.keys] if table is not None else []
+        return any(path and path[0].lower() in columns for path in paths)
+
+    def _share(self, predicate: exp.Expr, alias: str, size: float) -> float:
+        """The share of rows for which a predicate is true."""
+        node = unwrap(predicate)
+        if isinstance(node, exp.And):
+            return prod(self._share(part, alias, size) for part in conjuncts(node))
+        if isinstance(node, exp.Or):
+            return min(1.0, sum(self._share(part, alias, size) for part in disjuncts(node)))
+        if isinstance(node, exp.Not):
+            return max(0.1, 1 - self._share(node.this, alias, size))
+        pinned = pinned_column(node)
+        if pinned is not None:
+            return 1 / size if self._is_key(pinned.table, {pinned.name.lower()}) else max(_EQUAL, 1 / size)
+        if isinstance(node, exp.In) and node.expressions:
+            return min(_OTHER, len(node.expressions) * max(_EQUAL, 1 / size))
+        if isinstance(node, _RANGES) and (constant(node.this) or constant(node.expression)):
+            return _RANGE
+        if isinstance(node, exp.Between):
+            return _RANGE
+        if isinstance(node, (exp.Like, exp.Is)):
+            return _MATCH
+        return _OTHER
+
+
+def _equates(predicate: exp.Expr, equalities: Sequence[_Equality]) -> bool:
+    return any(equality.predicate is predicate for equality in equalities)
