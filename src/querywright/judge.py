@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 from querywright.databases.database import Database
+from querywright.databases.sampling import sample
 from querywright.engines.protocol import Limits
 from querywright.engines.session import Session, engine_of
 from querywright.errors import ExecutionError, QueryError, StatementOutOfMemory, StatementTimeout
@@ -29,6 +30,9 @@ _COMPARISON_PATIENCE = 5.0
 """A candidate whose answer takes this many times as long as the original's to compute and compare is slower anyway."""
 
 _LEAST_PATIENCE_S = 5.0
+
+FRACTIONS = (0.1, 0.01)
+"""Sizes of the samples on which an original is tried that never finishes on the full data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Case:
 
 @contextmanager
 def open_case(
-    query: Query, database: Database, sample: Database | None = None, limits: Limits | None = None, rules: Rules | None = None
+    query: Query, database: Database, smaller: Database | None = None, limits: Limits | None = None, rules: Rules | None = None
 ) -> Iterator[Case]:
     """Open the databases and run the original on them.
 
@@ -114,13 +118,30 @@ def open_case(
             raise QueryError(
                 f"{query.name or 'The query'} fails on {database.name}: {error.message}", "Correct the query."
             ) from error
-        if sample is not None:
-            case.benches.append(Bench(sample, stack.enter_context(Session(sample.location, limits))))
+        if smaller is not None:
+            case.benches.append(Bench(smaller, stack.enter_context(Session(smaller.location, limits))))
         if not case.baseline.stopped:
             case.benches.append(Bench(database, session))
+        elif smaller is None:
+            case.benches.extend(_largest_finished(case, stack, limits))
         for bench in case.benches:
             bench.answer(verifier, query.bindings[0] if query.bindings else (), None)
         yield case
+
+
+def _largest_finished(case: Case, stack: ExitStack, limits: Limits) -> Iterator[Bench]:
+    """The largest of a few samples on which the original finishes, if there is one."""
+    bindings = case.query.bindings[0] if case.query.bindings else ()
+    for fraction in FRACTIONS:
+        smaller = sample(case.database, fraction)
+        bench = Bench(smaller, stack.enter_context(Session(smaller.location, limits)))
+        try:
+            bench.answer(case.verifier, bindings, case.rules.statement_limit_s)
+        except StatementTimeout:
+            bench.session.close()
+            continue
+        yield bench
+        return
 
 
 def judge(case: Case, candidate: Candidate) -> Attempt:

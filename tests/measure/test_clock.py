@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from querywright.errors import ContractError, StatementTimeout
-from querywright.measure.clock import MOST_PAIRS, Clock, Side
+from querywright.measure.clock import COMPLETE_ROUNDS, DECISIVE, MOST_PAIRS, Clock, Side
 from querywright.measure.decision import recommended
 from querywright.values import Bindings, Query, Run, Timing
 
@@ -67,13 +67,34 @@ def test_screening_alternates_after_a_warm_up_of_each() -> None:
 
 
 def test_a_baseline_spares_the_warm_up_of_the_original() -> None:
-    session = constant(2.0, 1.0)
+    session = constant(0.2, 0.1)
     clock = Clock(session, "test.duckdb")
     baseline = clock.baseline(ORIGINAL)
     assert session.order == "O" * 6
-    assert (baseline.milliseconds, len(baseline.runs), baseline.stopped) == (2000.0, 5, False)
+    assert (baseline.milliseconds, len(baseline.runs), baseline.stopped) == (200.0, 5, False)
     clock.screen(ORIGINAL, CANDIDATE, baseline)
     assert session.order == "O" * 6 + "C" + "OCCOOCCOOC"
+
+
+def test_a_slow_original_is_timed_once_for_its_baseline() -> None:
+    session = constant(20.0, 1.0)
+    baseline = Clock(session, "test.duckdb").baseline(ORIGINAL)
+    assert session.order == "OO"
+    assert (baseline.milliseconds, baseline.stopped) == (20_000.0, False)
+
+
+def test_a_slow_original_far_behind_is_stopped_once_its_pair_is_decided() -> None:
+    session = constant(40.0, 1.0)
+    timing = confirm(session)
+    assert session.order == "OC" + "OCO" * COMPLETE_ROUNDS + "OC" * 10
+    assert [run.wall_ns / 1e9 for run in timing.original] == [40.0] * COMPLETE_ROUNDS + [DECISIVE] * 10
+    assert (timing.ratio, timing.low, timing.censored) == (40.0, DECISIVE, None)
+    assert recommended(timing)
+
+
+def test_an_original_less_far_behind_always_runs_to_its_end() -> None:
+    timing = confirm(constant(2 * DECISIVE - 0.5, 1.0))
+    assert {run.wall_ns / 1e9 for run in timing.original} == {2 * DECISIVE - 0.5}
 
 
 def test_a_hopeless_candidate_is_abandoned_after_the_first_pair() -> None:

@@ -54,6 +54,8 @@ def test_attempts_best_and_transforms(tmp_path: Path) -> None:
         by_transform = {row[0]: row[1:4] for row in catalogue.transforms().rows}
         assert by_transform["decorrelate"] == (2, 2, 2)
         assert by_transform["or_to_union"] == (2, 0, 0)
+        gains = {row[0]: row[5] for row in catalogue.transforms().rows}
+        assert gains["pushdown"] == pytest.approx(1.72 / 1.45)
         [(count,)] = catalogue.sql("SELECT count(*) FROM iterations WHERE complete").rows
         assert count == 3
 

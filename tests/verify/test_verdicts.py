@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from querywright.engines.session import engine_of
-from querywright.engines.protocol import Location
 from querywright.sql.ddl import schema_of
 from querywright.sql.schema import Key, Schema
 from querywright.values import Candidate, Premise, Query, Step, Verdict
@@ -28,7 +26,9 @@ def pairs() -> list[object]:
     return cases
 
 
-def verdict_of(original: str, candidate: str, *, engine: str = "duckdb", schema: Schema = SCHEMA, steps: tuple[Step, ...] = ()) -> Verdict:
+def verdict_of(
+    original: str, candidate: str, *, engine: str = "duckdb", schema: Schema = SCHEMA, steps: tuple[Step, ...] = ()
+) -> Verdict:
     query, other = Query(original, engine, "a"), Query(candidate, engine, "b")
     with Verifier(query, schema, engine, strict=False, databases=60) as verifier:
         return verifier.verdict(Candidate(other, "a", steps))
@@ -124,7 +124,8 @@ def test_the_clock_is_frozen() -> None:
 
 
 def test_ambiguous_originals_are_named_and_not_refuted_by_ties() -> None:
-    original = "SELECT department_id, title FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY department_id ORDER BY salary) AS n FROM employee) AS e WHERE n = 1"
+    numbered = "SELECT *, ROW_NUMBER() OVER (PARTITION BY department_id ORDER BY salary) AS n FROM employee"
+    original = f"SELECT department_id, title FROM ({numbered}) AS e WHERE n = 1"
     verdict = verdict_of(original, original.replace("ORDER BY salary", "ORDER BY salary, id DESC"))
     assert verdict.grade == "tested", verdict
     assert verdict.modulo
@@ -132,5 +133,7 @@ def test_ambiguous_originals_are_named_and_not_refuted_by_ties() -> None:
     assert wrong.grade == "refuted"
 
 
-def test_engines_are_found() -> None:
-    assert engine_of(Location("duckdb")).CAPABILITIES.dialect == "duckdb"
+def test_witnesses_obey_checks() -> None:
+    ddl = "CREATE TABLE t (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL CHECK (amount > 0))"
+    verdict = verdict_of("SELECT id FROM t WHERE amount > 0", "SELECT id FROM t", schema=schema_of(ddl, "duckdb"))
+    assert verdict.grade == "tested", verdict

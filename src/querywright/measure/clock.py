@@ -34,6 +34,16 @@ LEAST_PATIENCE_S = 0.25
 
 Counted rounds have one limit for both sides: a tighter one for the candidate would cut its outliers alone."""
 
+DECISIVE = 5.0
+"""Where the original takes much longer than this many times the candidate, most of its runs are stopped at that point: such
+a pair is decided, and counts with the ratio it had reached, which is less than it would have become."""
+
+SLOW_S = 1.0
+"""Originals faster than this are never stopped for being decided."""
+
+COMPLETE_ROUNDS = 5
+"""Rounds of a confirmation in which the original runs to its end all the same, for the ratio and the noise floor."""
+
 Side = Literal["original", "candidate"]
 Watcher = Callable[[Side, Run], None]
 
@@ -68,8 +78,8 @@ class _Race:
     position: int = 0
     stopped: set[Side] = field(default_factory=set)
 
-    def warm_up(self, side: Side, limit_s: float) -> Run:
-        """One round that is not counted."""
+    def warm_up(self, side: Side, limit_s: float, *, decided: bool = False) -> Run:
+        """One round that is not counted; ``decided``: reaching the limit is expected and stops nothing else."""
         query, runs = self.queries[side], list[Run]()
         for parameters in query.bindings or ((),):
             remaining_s = limit_s - sum(run.wall_ns for run in runs) / 1e9
@@ -78,7 +88,8 @@ class _Race:
                     raise StatementTimeout(f"A round passed its limit of {limit_s:g} s.")
                 runs.append(self.session.measure(query.sql, parameters, limit_s=remaining_s))
             except StatementTimeout:
-                self.stopped.add(side)
+                if not decided:
+                    self.stopped.add(side)
                 return Run(int(limit_s * 1e9), 0, 0, self.position)
         return Run(
             wall_ns=max(1, sum(run.wall_ns for run in runs)),
@@ -87,9 +98,9 @@ class _Race:
             position=self.position,
         )
 
-    def run(self, side: Side, limit_s: float) -> Run:
+    def run(self, side: Side, limit_s: float, *, decided: bool = False) -> Run:
         """One counted round."""
-        run = self.warm_up(side, limit_s)
+        run = self.warm_up(side, limit_s, decided=decided)
         self.position += 1
         if self.watch:
             self.watch(side, run)
@@ -111,12 +122,13 @@ class Clock:
     watch: Watcher | None = None
 
     def baseline(self, query: Query, runs: int = SCREENING_RUNS) -> Baseline:
-        """Warm up the original, then time it ``runs`` times; one stopped round is enough to say so."""
+        """Warm up the original, then time it ``runs`` times, a slow one once; one stopped round is enough to say so."""
         race = _Race(self.session, {"original": query}, self.watch)
         timed = [race.warm_up("original", self.limit_s)]
         if not race.stopped:
+            enough = runs if timed[0].wall_ns < 2 * SLOW_S * 1e9 else 1
             timed = []
-            while len(timed) < runs and not race.stopped:
+            while len(timed) < enough and not race.stopped:
                 timed.append(race.run("original", self.limit_s))
         if race.stopped:
             return Baseline((timed[-1],), timed[-1].wall_ns / 1e6, stopped=True)
@@ -140,13 +152,19 @@ class Clock:
         before: list[Run] = []
         after: list[Run] = []
         abandoned = False
+        decisive_s = _decisive_s(reference_ns, warm.wall_ns)
         while len(after) < SCREENING_RUNS and not race.stopped and not abandoned:
+            if decisive_s is not None and after:
+                before.append(race.run("original", decisive_s, decided=True))
+                after.append(race.run("candidate", self.limit_s))
+                continue
             first: Side = "candidate" if len(after) % 2 else "original"
             for side in (first, _other(first)):
                 (before if side == "original" else after).append(race.run(side, self.limit_s))
             fastest = min(warm.wall_ns, after[0].wall_ns)
             abandoned = len(after) == 1 and fastest > HOPELESS * before[0].wall_ns
-        return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned)
+        complete = 1 if decisive_s is not None else None
+        return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned, complete=complete)
 
     def confirm(self, original: Query, candidate: Query, pairs: int = CONFIRMATION_PAIRS, seconds: float = 10.0) -> Timing:
         """Fresh rounds in threes, O C O': a pair of original and candidate and a pair of the original with itself.
@@ -155,6 +173,7 @@ class Clock:
         At least ``pairs`` threes are run, and up to `MOST_PAIRS` where ``seconds`` allow; the number is fixed before
         the first one, since stopping at a good moment would void the bound. Stopping early is sound only where no
         recommendation can come of it: once too many pairs fall short of the least gain, the candidate is abandoned.
+        A slow original that is far behind runs to its end in `COMPLETE_ROUNDS` rounds only; see `DECISIVE`.
         """
         race = self._race(original, candidate)
         reference_ns = race.warm_up("original", self.limit_s).wall_ns
@@ -170,7 +189,12 @@ class Clock:
         after: list[Run] = []
         itself: list[tuple[float, float]] = []
         short, allowed, abandoned = 0, bound_rank(planned, CONFIRMATION_ALPHA), False
+        decisive_s = _decisive_s(reference_ns, warm.wall_ns)
         while len(after) < planned and not race.stopped and not abandoned:
+            if decisive_s is not None and len(after) >= COMPLETE_ROUNDS:
+                before.append(race.run("original", decisive_s, decided=True))
+                after.append(race.run("candidate", self.limit_s))
+                continue
             first = race.run("original", self.limit_s)
             after.append(race.run("candidate", self.limit_s))
             second = race.run("original", self.limit_s)
@@ -180,7 +204,10 @@ class Clock:
             short += partner.wall_ns <= threshold(1.0) * after[-1].wall_ns
             abandoned = short >= allowed and len(after) < planned
         floor = noise_floor(itself)
-        return self._timing(race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned)
+        complete = COMPLETE_ROUNDS if decisive_s is not None else None
+        return self._timing(
+            race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned, complete=complete
+        )
 
     def _race(self, original: Query, candidate: Query) -> _Race:
         bindings = candidate.bindings or original.bindings
@@ -215,8 +242,13 @@ class Clock:
         alpha: float,
         floor: float = 1.0,
         abandoned: bool = False,
+        complete: int | None = None,
     ) -> Timing:
+        """``complete`` is the number of leading rounds in which the original ran to its end, None for all of them."""
         ratio, low, high = ratio_bounds([run.wall_ns for run in before], [run.wall_ns for run in after], alpha)
+        finished = before[:complete]
+        if complete is not None:
+            ratio, high = max(low, _milliseconds(finished) / _milliseconds(after)), inf
         if "candidate" in race.stopped:
             low = 0.0
         if "original" in race.stopped:
@@ -231,12 +263,19 @@ class Clock:
             floor=floor,
             phase=phase,
             database=self.database,
-            settings=(*self.settings, ("limit_s", f"{self.limit_s:g}")),
+            settings=(*self.settings, ("limit_s", f"{self.limit_s:g}"), ("complete_rounds", str(len(finished)))),
             censored=next((side for side in ("original", "candidate") if side in race.stopped), None),
-            original_ms=_milliseconds(before),
+            original_ms=_milliseconds(finished),
             candidate_ms=_milliseconds(after),
             abandoned=abandoned,
         )
+
+
+def _decisive_s(original_ns: float, candidate_ns: float) -> float | None:
+    """Seconds after which a run of the original decides its pair; None where it must run to its end."""
+    if original_ns < max(SLOW_S * 1e9, 2 * DECISIVE * candidate_ns):
+        return None
+    return max(SLOW_S / 10, DECISIVE * candidate_ns / 1e9)
 
 
 def _other(side: Side) -> Side:

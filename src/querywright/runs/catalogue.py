@@ -168,12 +168,21 @@ class Catalogue:
         )
 
     def transforms(self) -> ResultSet:
-        """Per transform: attempts that used it, how many were verified, how many ran faster, their mean and best ratio."""
+        """Per transform: attempts that added it to their parent, how many were verified, how many ran faster than the parent.
+
+        ``geometric_mean`` and ``best`` are speedups over the parent, which is the original or an earlier attempt.
+        """
         return self.sql(
-            "SELECT transform, count(*) AS attempts, count(*) FILTER (valid) AS valid, "
-            "count(*) FILTER (low > 1) AS faster, exp(avg(ln(nullif(speedup, 0)))) AS geometric_mean, "
-            "max(speedup) AS best FROM (SELECT DISTINCT run_id, iteration, attempt, transform FROM steps) "
-            "JOIN attempts USING (run_id, iteration, attempt) GROUP BY transform ORDER BY faster DESC, transform"
+            "WITH judged AS (SELECT *, (SELECT count(*) FROM steps s WHERE (s.run_id, s.iteration, s.attempt) = "
+            "(a.run_id, a.iteration, a.attempt)) AS steps FROM attempts a), "
+            "parents AS (SELECT run_id, fingerprint AS parent, max(steps) AS steps, max(speedup) AS speedup "
+            "FROM judged GROUP BY ALL), "
+            "added AS (SELECT DISTINCT run_id, iteration, attempt, transform, valid, low > coalesce(p.speedup, 1) AS faster, "
+            "a.speedup / coalesce(p.speedup, 1) AS gain FROM judged a LEFT JOIN parents p USING (run_id, parent) "
+            "JOIN steps s USING (run_id, iteration, attempt) WHERE s.step > coalesce(p.steps, 0)) "
+            "SELECT transform, count(*) AS attempts, count(*) FILTER (valid) AS valid, count(*) FILTER (faster) AS faster, "
+            "exp(avg(ln(nullif(gain, 0)))) AS geometric_mean, max(gain) AS best FROM added "
+            "GROUP BY transform ORDER BY faster DESC, transform"
         )
 
     def top(self, count: int = 10) -> ResultSet:

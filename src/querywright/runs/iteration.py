@@ -13,6 +13,7 @@ from querywright.runs.serialize import from_json, to_json
 from querywright.values import Attempt, Run
 
 BEGUN, ATTEMPTS, FINISHED = "input.sql", "attempts.jsonl", "benchmark_summary.json"
+PROMPT = "prompt.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,13 @@ class IterationDirectory:
 
     def record_model(self, prompt: str, response: Mapping[str, Any]) -> None:
         """Store what a model was asked and its raw answer; not called where rules alone took part."""
-        write_text(self.path / "prompt.txt", prompt)
+        write_text(self.path / PROMPT, prompt)
         write_json(self.path / "llm_response.json", response)
+
+    def prompt(self) -> str | None:
+        """What a model was asked; None where rules alone took part."""
+        path = self.path / PROMPT
+        return read_text(path) if path.is_file() else None
 
     def finish(self, best: Attempt | None) -> None:
         """Store the attempt the iteration ends with, if any; its summary comes last and marks the iteration complete."""

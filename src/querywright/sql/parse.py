@@ -7,6 +7,7 @@ import re
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.sqlite import SQLiteParser
 from sqlglot.tokenizer_core import TokenType
 
 from querywright.errors import QueryError
@@ -25,6 +26,10 @@ _WRITES = (
     exp.Into,
     exp.Lock,
 )
+
+# By default sqlglot reads a comma between SQLite tables as CROSS JOIN. That is no synonym: SQLite keeps the order of CROSS JOIN
+# and may not look for a better one.
+SQLiteParser.JOINS_HAVE_EQUAL_PRECEDENCE = False
 
 _PARAMETER_MARKS = (TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON)
 

@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from querywright.sql.facts import Facts
 from querywright.sql.qualify import table_of
 from querywright.sql.schema import ForeignKey, Key, Schema, Table
 from querywright.values import Basis, Bindings, Premise, Scalar
+from querywright.verify.evaluate import evaluate
 from querywright.verify.solutions import Solution, solution
-from querywright.verify.terms import NotEvaluable, Value, as_kind, kind_of
+from querywright.verify.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of
 from querywright.verify.values import fits, plain_values
 
 OBEYED: tuple[Basis, ...] = ("enforced", "declared")
@@ -70,8 +71,13 @@ def narrowed(queries: Sequence[Facts], schema: Schema) -> Schema:
         kept = read[table.name.lower()] | {name.lower() for key in table.keys for name in key.columns}
         columns = tuple(column for column in table.columns if column.name.lower() in kept) or table.columns[:1]
         foreign = tuple(key for key in table.foreign_keys if all(name.lower() in kept for name in key.columns))
-        tables.append(replace(table, columns=columns, foreign_keys=foreign, indexes=(), checks=()))
+        checks = tuple(check for check in table.checks if _columns_of(check) <= {column.name.lower() for column in columns})
+        tables.append(replace(table, columns=columns, foreign_keys=foreign, indexes=(), checks=checks))
     return Schema(tuple(tables))
+
+
+def _columns_of(check: str) -> set[str]:
+    return {column.name.lower() for column in parse_one(check).find_all(exp.Column)}
 
 
 def columns_read(queries: Sequence[Facts]) -> dict[str, set[str]]:
@@ -169,6 +175,7 @@ class _Builder:
         self.kinds = {
             (name, column.name.lower()): kind_of(column.type) for name, table in self.tables.items() for column in table.columns
         }
+        self.checks = {name: [parse_one(check) for check in table.checks] for name, table in self.tables.items()}
         self.rng = rng
         self.scale = scale
         self.pool = [found for _, found in pool]
@@ -300,7 +307,7 @@ class _Builder:
             for name in self.tables:
                 for row in rows[name]:
                     self.conform(name, row)
-                rows[name] = list(self.keyed(name, rows[name]))
+                rows[name] = [row for row in self.keyed(name, rows[name]) if self.passes_checks(name, row)]
             if not self.add_parents(rows):
                 break
         for name in self.tables:
@@ -317,6 +324,17 @@ class _Builder:
             if row[key] is None and column.not_null:
                 value = self.identifier(name, key) if self.in_key(name, key) else plain_values(kind)[0]
                 row[key] = fits(value, column.type)
+
+    def passes_checks(self, name: str, row: Cells) -> bool:
+        """Whether no CHECK is FALSE; one that cannot be evaluated here is taken to pass."""
+        cells: dict[str, Term] = {column: Variable("other", value=value) for column, value in row.items()}
+        for check in self.checks[name]:
+            try:
+                if evaluate(check, Environment(outputs=cells)) is False:
+                    return False
+            except NotEvaluable:
+                continue
+        return True
 
     def in_key(self, name: str, column: str) -> bool:
         return any(column in (c.lower() for c in key.columns) for key in self.tables[name].keys)

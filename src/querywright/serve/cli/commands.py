@@ -201,3 +201,6 @@ def workloads(
     from querywright.serve.cli import inspecting
 
     raise typer.Exit(inspecting.workloads(name, json_output))
+
+
+from querywright.serve.cli import runs_commands  # noqa: E402, F401  (registers the commands of qw runs)

@@ -1,0 +1,8 @@
+"""The stored runs are those of the suite of run directories."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))

@@ -1,0 +1,171 @@
+"""``qw optimize`` from the file to the saved rewrite, on each kind of database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import NOTHING_TO_DO, ORDER_COUNTS, REFERRED, Command, checksum
+
+Rows = Counter[tuple[object, ...]]
+Save = Callable[..., Path]
+
+ITERATION = {
+    "input.sql",
+    "examples.json",
+    "ml_hints.json",
+    "attempts.jsonl",
+    "optimized.sql",
+    "verdict.json",
+    "benchmark_runs.json",
+    "benchmark_summary.json",
+}
+TREE = {
+    "input": {"original.sql", "query_dag.json", "metadata.json"},
+    "iterations/iteration_1": ITERATION,
+    "progression": {"speedup_graph.json", "transform_stack.json", "convergence_analysis.txt"},
+    "winner": {"optimized.sql", "transform_stack.txt", "comparison.txt"},
+    ".": {"summary.json", "outcome.json"},
+}
+
+
+def rows_of(source: Path, sql: str) -> Rows:
+    """The bag of rows that ``sql`` gives, asked of the engine directly."""
+    if source.suffix == ".sqlite":
+        with closing(sqlite3.connect(source)) as connection:
+            return Counter(connection.execute(sql).fetchall())
+    with duckdb.connect("" if source.is_dir() else str(source), read_only=source.is_file()) as connection:
+        for file in source.glob("*.parquet") if source.is_dir() else ():
+            connection.execute(f"CREATE VIEW {file.stem} AS FROM '{file}'")
+        return Counter(connection.execute(sql).fetchall())
+
+
+@pytest.mark.parametrize(
+    ("database", "query"),
+    [("sales.duckdb", REFERRED), ("sales.sqlite", ORDER_COUNTS), ("lake", REFERRED)],
+    ids=["duckdb", "sqlite", "parquet"],
+)
+def test_finds_and_saves_a_faster_query(databases: Path, database: str, query: str, desk: Path, save: Save, qw: Command) -> None:
+    save(query)
+    before = checksum(databases)
+    answer = qw("optimize", "slow.sql", "--db", databases / database)
+    assert answer.code == 0, answer.err + answer.out
+    assert "Faster:" in answer.out and "tested equal" in answer.out and "Saved to: slow_optimized.sql" in answer.out
+    rewritten = (desk / "slow_optimized.sql").read_text()
+    assert rewritten != query
+    assert rows_of(databases / database, rewritten) == rows_of(databases / database, query)
+    assert checksum(databases) == before
+    assert {path.name for path in desk.iterdir()} == {"slow.sql", "slow_optimized.sql", "runs"}
+
+
+def test_keeps_a_complete_run(sales: Path, desk: Path, save: Save, qw: Command) -> None:
+    save(REFERRED)
+    answer = qw("optimize", "slow.sql", "--db", sales, "--iterations", 1, "--report", "report.html", "-o", "fast.sql")
+    assert answer.code == 0, answer.err + answer.out
+    (run,) = (desk / "runs").iterdir()
+    found = {str(folder.relative_to(run)): {file.name for file in folder.iterdir() if file.is_file()} for folder in folders(run)}
+    assert {name: files for name, files in found.items() if files} == TREE
+    assert (run / "input" / "original.sql").read_text() == REFERRED.strip()
+    assert (run / "winner" / "optimized.sql").read_text().strip() == (desk / "fast.sql").read_text().strip()
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["run_id"] == run.name
+    check_report((desk / "report.html").read_text())
+
+
+def folders(run: Path) -> list[Path]:
+    return [run, *(path for path in run.rglob("*") if path.is_dir())]
+
+
+def check_report(page: str) -> None:
+    """One self-contained file: every tag is closed, and nothing is loaded from elsewhere."""
+    reader = Page()
+    reader.feed(page)
+    reader.close()
+    assert not reader.open
+    assert not reader.attributes & {"src", "href", "srcset", "data", "action"}
+    assert "://" not in page and "url(" not in page and "@import" not in page
+    assert {"svg", "table", "pre", "style"} <= reader.tags
+
+
+class Page(HTMLParser):
+    """Collects the tags and attributes of a page, and the tags that are never closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_json_is_one_document_and_the_progress_goes_elsewhere(sales: Path, save: Save, qw: Command) -> None:
+    save(REFERRED)
+    answer = qw("optimize", "slow.sql", "--db", sales, "--json")
+    assert answer.code == 0, answer.err
+    outcome = json.loads(answer.out)
+    assert outcome["status"] == "faster" and outcome["best"]["verdict"]["grade"] == "tested"
+    assert outcome["best"]["timing"]["phase"] == "confirm"
+    assert "[Iteration 1/5]" in answer.err
+
+
+def test_nothing_to_do_is_exit_code_3(sales: Path, desk: Path, save: Save, qw: Command) -> None:
+    save(NOTHING_TO_DO)
+    answer = qw("optimize", "slow.sql", "--db", sales)
+    assert answer.code == 3, answer.err + answer.out
+    assert "Nothing faster was found" in answer.out and "qw analyze" in answer.out
+    assert not (desk / "slow_optimized.sql").exists()
+
+
+def test_random_is_refused(sales: Path, save: Save, qw: Command) -> None:
+    save("SELECT id FROM orders WHERE random() < 0.5")
+    answer = qw("optimize", "slow.sql", "--db", sales)
+    assert answer.code == 3
+    assert "Refused:" in answer.out and "random" in answer.out
+
+
+def test_every_set_of_parameter_values_is_compared_and_timed(sales: Path, save: Save, qw: Command) -> None:
+    save(REFERRED.replace("> 5", "> $least").replace("GROUP BY", "AND a.city <> :city GROUP BY"))
+    answer = qw("optimize", "slow.sql", "--db", sales, "--bind", "least=5,city='city 1'", "--bind", "least=90,city=x", "--json")
+    assert answer.code == 0, answer.err
+    outcome = json.loads(answer.out)
+    assert outcome["original"]["bindings"] == [[["least", 5], ["city", "city 1"]], [["least", 90], ["city", "x"]]]
+    checks = [check["method"] for check in outcome["best"]["verdict"]["checks"]]
+    assert checks.count("full") == 2
+    assert "$least" in outcome["best"]["candidate"]["query"]["sql"]
+
+
+def test_mode_single_reads_standard_input(
+    sales: Path, desk: Path, qw: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "typed.sql").write_text(REFERRED)
+    with (tmp_path / "typed.sql").open() as typed:
+        monkeypatch.setattr("sys.stdin", typed)
+        answer = qw("optimize", "-", "--db", sales, "--mode", "single", "--runs-dir", "elsewhere")
+    assert answer.code == 0, answer.err + answer.out
+    assert (desk / "query_optimized.sql").is_file() and len(list((desk / "elsewhere").iterdir())) == 1
+
+
+def test_an_original_that_never_finishes_gives_only_a_lower_bound(sales: Path, desk: Path, save: Save, qw: Command) -> None:
+    save("SELECT count(*) AS triples FROM orders a, orders b, orders c WHERE a.amount + b.amount + c.amount > $least")
+    answer = qw("optimize", "slow.sql", "--db", sales, "--timeout", 1, "--bind", "least=7")
+    assert answer.code == 3, answer.err + answer.out
+    assert "stopped at its limit of 1.00 s" in answer.out
+    assert not (desk / "slow_optimized.sql").exists()
