@@ -1,8 +1,81 @@
-"""The stored runs are those of the suite of run directories."""
+"""Runs the command line as a user would, in a folder of its own, on small databases in each form that can be opened."""
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
+import pytest
+from sales_data import DEFINITIONS, TABLES, Answer, Command, Save
+
+from querywright.serve.cli import main
+from querywright.settings import settings
+
+# The stored runs are those of the suite of run directories.
 sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory of the user."""
+    path = tmp_path / "desk"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    monkeypatch.delenv("QUERYWRIGHT_RUNS", raising=False)
+    settings.cache_clear()
+    return path
+
+
+@pytest.fixture
+def qw(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs ``qw`` with the given words in this process."""
+
+    def run(*words: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["qw", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        shown = capsys.readouterr()
+        code = stop.value.code
+        return Answer(code if isinstance(code, int) else int(bool(code)), shown.out, shown.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with sales.duckdb, sales.sqlite and lake/ of Parquet files, all with the same rows."""
+    folder = tmp_path_factory.mktemp("databases")
+    (folder / "lake").mkdir()
+    with duckdb.connect(str(folder / "sales.duckdb")) as source, closing(sqlite3.connect(folder / "sales.sqlite")) as copy:
+        source.execute(DEFINITIONS)
+        copy.executescript(DEFINITIONS)
+        for table, rows in TABLES.items():
+            source.execute(f"INSERT INTO {table} {rows}")
+            source.execute(f"COPY {table} TO '{folder / 'lake' / table}.parquet'")
+            values = source.execute(f"FROM {table}").fetchall()
+            copy.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values[0]))})", values)
+        copy.commit()
+    return folder
+
+
+@pytest.fixture
+def sales(databases: Path, desk: Path) -> Path:
+    """A copy of the DuckDB database on the user's desk."""
+    return Path(shutil.copy(databases / "sales.duckdb", desk))
+
+
+@pytest.fixture
+def save(desk: Path) -> Save:
+    """Writes a query file onto the desk."""
+
+    def write(text: str | bytes, name: str = "slow.sql") -> Path:
+        path = desk / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import NOTHING_TO_DO, ORDER_COUNTS, REFERRED, Command, checksum
+from sales_data import NOTHING_TO_DO, ORDER_COUNTS, REFERRED, Command, Save, checksum
 
 Rows = Counter[tuple[object, ...]]
-Save = Callable[..., Path]
-
 ITERATION = {
     "input.sql",
     "examples.json",

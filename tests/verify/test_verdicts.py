@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from querywright.sql.ddl import schema_of
 from querywright.sql.schema import Key, Schema
 from querywright.values import Candidate, Premise, Query, Step, Verdict
 from querywright.verify.verdicts import Verifier
+from querywright.verify.witness import Scratch
 
 FIXTURE = (Path(__file__).parent.parent / "fixtures" / "verify" / "pairs.sql").read_text()
 DDL, *CASES = re.split(r"^-- (?=equal:|different:)", FIXTURE, flags=re.MULTILINE)
@@ -26,11 +28,29 @@ def pairs() -> list[object]:
     return cases
 
 
+SCRATCHES: dict[str, tuple[Scratch, Scratch]] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scratches() -> Iterator[None]:
+    yield
+    for pair in SCRATCHES.values():
+        for scratch in pair:
+            scratch.close()
+    SCRATCHES.clear()
+
+
+def verifier_of(query: Query, schema: Schema = SCHEMA, *, strict: bool = False) -> Verifier:
+    engine = query.dialect
+    pair = SCRATCHES.setdefault(engine, (Scratch(engine), Scratch(engine)))
+    return Verifier(query, schema, engine, strict=strict, databases=60, scratch=pair)
+
+
 def verdict_of(
     original: str, candidate: str, *, engine: str = "duckdb", schema: Schema = SCHEMA, steps: tuple[Step, ...] = ()
 ) -> Verdict:
     query, other = Query(original, engine, "a"), Query(candidate, engine, "b")
-    with Verifier(query, schema, engine, strict=False, databases=60) as verifier:
+    with verifier_of(query, schema) as verifier:
         return verifier.verdict(Candidate(other, "a", steps))
 
 
@@ -104,14 +124,14 @@ def test_a_candidate_that_cannot_run_is_refuted() -> None:
 
 
 def test_optimize_asks_for_the_same_names_and_types() -> None:
-    with Verifier(Query("SELECT id FROM employee", "duckdb", "a"), SCHEMA, "duckdb") as verifier:
+    with verifier_of(Query("SELECT id FROM employee", "duckdb", "a"), strict=True) as verifier:
         renamed = Candidate(Query("SELECT id AS number FROM employee", "duckdb", "b"), "a")
         assert verifier.verdict(renamed).grade == "refuted"
 
 
 def test_parameters_vary_over_the_witnesses() -> None:
     bindings = ((("p1", 100),), (("p1", 5),))
-    with Verifier(Query("SELECT id FROM employee WHERE salary > $p1", "duckdb", "a", bindings), SCHEMA, "duckdb") as verifier:
+    with verifier_of(Query("SELECT id FROM employee WHERE salary > $p1", "duckdb", "a", bindings)) as verifier:
         fixed = Candidate(Query("SELECT id FROM employee WHERE salary > 100", "duckdb", "b", bindings), "a")
         same = Candidate(Query("SELECT id FROM employee WHERE NOT salary <= $p1", "duckdb", "b", bindings), "a")
         assert verifier.verdict(fixed).grade == "refuted"

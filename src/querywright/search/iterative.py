@@ -1,7 +1,7 @@
 """Hill climbing: each iteration expands the best queries found so far, until the target is met or nothing is left to try.
 
 The input of iteration N is the best verified query of iterations 1 to N-1. A beam keeps the runners-up in play, because
-some rewrites pay only together with the next one.
+some rewrites pay only together with the next one: each iteration also expands the fastest queries that were not expanded yet.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ def run(
         if not frontier or tally.spent():
             return
         best_before = tally.best
+        if not any(position is tally.best for position in frontier):
+            frontier.insert(0, tally.best)
         attempts: list[Attempt] = []
         for place, position in enumerate(frontier):
+            if place and tally.spent():
+                break
             analysis, proposals = expand(position, tally.attempts)
             if place == 0:
                 listen(IterationStarted(number, budget.iterations, tuple(frontier), analysis))
@@ -38,7 +42,7 @@ def run(
                 attempts.append(attempt)
                 listen(Judged(number, attempt, proposal.tree))
                 yield attempt
-        best = max((a for a in attempts if a.timing is not None), key=tally.ratio, default=None)
+        best = max(filter(tally.usable, attempts), key=tally.ratio, default=None)
         met = tally.target_met()
         listen(IterationEnded(number, tuple(attempts), best, tally.best, tally.best is not best_before, met))
         if met and budget.early_stop:

@@ -32,7 +32,8 @@ class Budget:
     """How long and how far to search.
 
     ``target`` is the speedup that ends the search early once its lower bound is reached; ``seconds`` and ``candidates``
-    end it anyway; ``beam`` is the number of queries expanded in one iteration.
+    end it anyway; ``beam`` is the number of queries expanded in one iteration. ``conditional`` lets attempts count that
+    hold only under the premises of their verdict.
     """
 
     iterations: int = 5
@@ -42,6 +43,7 @@ class Budget:
     candidates: int = 200
     beam: int = 3
     seed: int = 0
+    conditional: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from querywright.judge import ACCEPTED
 from querywright.propose.protocol import Proposal
 from querywright.search.protocol import Budget, Clock, Judged, Position
 from querywright.values import Attempt
 
-ACCEPTED = frozenset({"proved", "bounded", "tested"})
 _FASTER = 1.05
 _WORTH_EXPANDING = 0.5
 """A verified rewrite at half the speed may still lead somewhere; one slower than that is left alone."""
@@ -39,7 +39,7 @@ class Tally:
         """Count an attempt."""
         self.attempts.append(attempt)
         self._seen.add(proposal.candidate.query.fingerprint)
-        if attempt.timing is None or attempt.verdict.premises:
+        if not self.usable(attempt):
             return
         position = Position(attempt.candidate.query, proposal.tree, attempt.candidate.steps, self.ratio(attempt), attempt)
         if position.ratio >= _WORTH_EXPANDING:
@@ -47,13 +47,18 @@ class Tally:
         if self.faster(attempt) and position.ratio > self.best.ratio:
             self.best = position
 
+    def usable(self, attempt: Attempt) -> bool:
+        """Whether the attempt was verified and timed, on premises that count."""
+        accepted = attempt.verdict.grade in ACCEPTED and (self._budget.conditional or not attempt.verdict.premises)
+        return accepted and attempt.timing is not None
+
     def ratio(self, attempt: Attempt) -> float:
         """Measured speedup; 0 where nothing was measured."""
         return attempt.timing.ratio if attempt.timing is not None else 0.0
 
     def faster(self, attempt: Attempt) -> bool:
         """Whether screening shows a gain worth confirming."""
-        return attempt.verdict.grade in ACCEPTED and not attempt.verdict.premises and self.ratio(attempt) > _FASTER
+        return self.usable(attempt) and self.ratio(attempt) > _FASTER
 
     def frontier(self, width: int) -> list[Position]:
         """The fastest positions not expanded yet, the best first; they count as expanded from now on."""

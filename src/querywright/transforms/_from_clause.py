@@ -6,8 +6,16 @@ from collections.abc import Collection, Iterable, Sequence
 
 from sqlglot import exp
 
-from querywright.sql.facts import Facts
+from querywright.sql.facts import Facts, Source
 from querywright.sql.predicates import conjunction, set_where
+from querywright.transforms._key_joins import inner
+
+
+def freely_joined(source: Source, facts: Facts) -> bool:
+    """Whether a FROM entry is inner joined and reads no columns of the entries before it, so that it may stand anywhere."""
+    if source.table is not None or source.common:
+        return inner(source.join)
+    return inner(source.join) and source.query is not None and not facts.correlated_columns(source.query)
 
 
 def aliases(node: exp.Expr, select: exp.Select, facts: Facts) -> frozenset[str]:

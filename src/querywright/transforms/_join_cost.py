@@ -52,14 +52,24 @@ class JoinCosts:
         for _ in self._sources:
             longer: dict[frozenset[str], Plan] = {}
             for done, plan in plans.items():
-                for alias in self._sources:
-                    if alias in done:
-                        continue
+                for alias in self._next(done):
                     known, joined = longer.get(done | {alias}), self._join(plan, alias)
                     if known is None or joined.cost < known.cost:
                         longer[done | {alias}] = joined
             plans = longer
         return next(iter(plans.values())).order
+
+    def _next(self, done: frozenset[str]) -> list[str]:
+        """The entries that may follow: those that an equality or a constant key connects, others only if there are none."""
+        waiting = [alias for alias in self._sources if alias not in done]
+        linked = {equality.alias for equality in self._equalities if equality.other.table in done}
+        linked |= {alias for alias in waiting if self._is_key(alias, self._pinned(alias))}
+        return [alias for alias in waiting if alias in linked or not done] or waiting
+
+    def _pinned(self, alias: str) -> set[str]:
+        """The columns that equal a constant."""
+        columns = [pinned_column(predicate) for predicate, used in self._predicates if used == {alias}]
+        return {column.name.lower() for column in columns if column is not None}
 
     def _join(self, plan: Plan, alias: str) -> Plan:
         """``plan`` with one more entry."""
@@ -69,15 +79,15 @@ class JoinCosts:
         ready = [p for p, used in self._predicates if alias in used and used <= before | {alias} and not _equates(p, equalities)]
         matching = prod(1 / self._different(equality) for equality in equalities)
         kept = size * matching * prod(self._share(predicate, alias, size) for predicate in ready)
-        pinned = {c.name.lower() for p in ready if (c := pinned_column(p)) is not None and c.table == alias}
-        bound = {equality.column.lower() for equality in equalities}
-        if self._is_key(alias, bound | pinned):
+        bound = {equality.column.lower() for equality in equalities} | self._pinned(alias)
+        lookup = 1 + log2(size) / 4
+        if self._is_key(alias, bound):
             kept = min(1.0, kept * size if not equalities else prod(self._share(p, alias, size) for p in ready))
-            cost = plan.rows * log2(size + 2)
-        elif self._indexed(alias, bound | pinned):
-            cost = plan.rows * (log2(size + 2) + size * matching)
+            cost = plan.rows * lookup
+        elif self._indexed(alias, bound):
+            cost = plan.rows * (lookup + size * matching)
         elif equalities:
-            cost = size * log2(size + 2) + plan.rows * (log2(size + 2) + size * matching)
+            cost = size * lookup + plan.rows * (lookup + size * matching)
         else:
             cost = plan.rows * size
         return Plan(plan.cost + cost, max(plan.rows * kept, 0.01), (*plan.order, alias))

@@ -3,7 +3,7 @@
 What: ``FROM a, b, c WHERE …`` becomes ``FROM c CROSS JOIN a CROSS JOIN b WHERE …``; conditions in ON move to WHERE.
 When: SQLite without ANALYZE takes all tables for equally large and all filters for equally selective. The order chosen here
     goes by row counts, keys, foreign keys and indexes: filters that drop much come early, tables without an index for the join
-    come first.
+    come first. TPC-H 2, 5, 8 and 21: 7x, 2x, 2x and 1.8x; hurts where the row counts mislead (TPC-H 11: 0.3x).
 Sound: all joins are inner, and their order does not change which rows they give. Blocks that show the order of their rows are
     left alone.
 Source: Selinger et al., "Access path selection in a relational database management system", SIGMOD 1979;
@@ -28,8 +28,9 @@ from sqlglot import exp
 from querywright.sql.facts import Facts
 from querywright.sql.order import order_sensitive
 from querywright.sql.predicates import set_where
+from querywright.transforms._from_clause import freely_joined
 from querywright.transforms._join_cost import JoinCosts
-from querywright.transforms._key_joins import inner, inner_filters
+from querywright.transforms._key_joins import inner_filters
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "reorder_join"
@@ -52,7 +53,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
         joins: list[exp.Join] = select.args.get("joins") or []
         if not _FEWEST <= len(sources) <= _MOST:
             continue
-        if not all(inner(source.join) and (source.table or source.query) for source in sources.values()):
+        if not all(freely_joined(source, facts) for source in sources.values()):
             yield Blocked(select, "every join must be an inner join of tables or derived tables")
             continue
         if select.args.get("laterals") or order_sensitive(select):

@@ -38,11 +38,15 @@ _MOST_DEPTH = 14
 
 @dataclass(eq=False)
 class MadeRow:
-    """A row of ``table`` under construction; ``grouping`` are the variables its block groups by."""
+    """A row of ``table`` under construction; ``grouping`` are the variables its block groups by.
+
+    ``single`` is not empty for rows that a scalar subquery selects: there must be one of them in a database, not several.
+    """
 
     table: Table
     cells: dict[str, Variable]
     environment: Environment
+    single: str = ""
     grouping: list[Variable] = field(default_factory=list)
 
 
@@ -63,6 +67,8 @@ class Draft:
         self.rows: list[MadeRow] = []
         self.predicates: list[tuple[exp.Expr, Environment]] = []
         self.parameters = {name: Variable("other", hints=[value], value=value) for name, value in bindings.items()}
+        self._scalar: dict[str, Environment] = {}
+        self._single = ""
         self.instantiate(block, None, 0)
 
     # ------------------------------------------------------------------ rows for blocks
@@ -90,6 +96,8 @@ class Draft:
             environment.outputs[projection.alias_or_name.lower()] = self.output(projection, environment, depth)
         for predicate in _predicates(block):
             self.require(predicate, environment, depth)
+        for test in _conditions(block):
+            self.hint(test, environment)
         group = block.args.get("group")
         keys = [resolve(key, environment) for key in group.expressions] if group is not None else []
         for row in own:
@@ -125,7 +133,7 @@ class Draft:
             column.name.lower(): Variable(kind_of(column.type), column.not_null is None, identifies=column.name.lower() in keyed)
             for column in source.table.columns
         }
-        self.rows.append(MadeRow(source.table, cells, environment))
+        self.rows.append(MadeRow(source.table, cells, environment, self._single))
         return dict(cells)
 
     def output(self, projection: exp.Expr, environment: Environment, depth: int) -> Term:
@@ -139,9 +147,32 @@ class Draft:
     def subqueries(self, node: exp.Expr, environment: Environment, depth: int) -> None:
         """Make rows for the scalar subqueries within an expression."""
         for subquery in _scalar_subqueries(node):
-            outputs = self.instantiate(subquery, environment, depth + 1)
-            if outputs:
-                environment.subqueries[id(subquery)] = next(iter(outputs.values()))
+            block = subquery.unnest()
+            if not isinstance(block, exp.Select) or _aggregates(block) or self.facts.correlated_columns(block):
+                outputs = self.instantiate(subquery, environment, depth + 1)
+                found = next(iter(outputs.values()), None)
+            else:
+                found = self.single_row(block, environment, depth)
+            if found is not None:
+                environment.subqueries[id(subquery)] = found
+
+    def single_row(self, block: exp.Select, environment: Environment, depth: int) -> Term | None:
+        """The value of a scalar subquery that must find one row: the same row wherever the same rows are asked for."""
+        clauses = [block.args.get("from_"), *(block.args.get("joins") or []), block.args.get("where")]
+        key = " ".join(clause.sql() for clause in clauses if clause is not None)
+        if key not in self._scalar:
+            outside, self._single = self._single, key
+            self.instantiate(block, environment, depth + 1)
+            self._single = outside
+            own = [row.environment for row in self.rows if row.single == key]
+            if not own:
+                return None
+            self._scalar[key] = own[0]
+        inner = self._scalar[key]
+        found = self.output(block.selects[0], inner, depth)
+        for variable in variables(block.selects[0].unalias(), inner):
+            variable.steady = True
+        return found
 
     # ------------------------------------------------------------------ predicates
 
@@ -196,6 +227,7 @@ class Draft:
             keep.hints += drop.hints
             keep.nullable = False
             keep.identifies = keep.identifies or drop.identifies
+            keep.steady = keep.steady or drop.steady
             return
         wrapped = [term.node if isinstance(term, Closure) else None for term in (left, right)]
         for node, term, other in ((wrapped[0], left, right), (wrapped[1], right, left)):
@@ -273,6 +305,19 @@ def _offers(branch: exp.Query, names: Sequence[str], pinned: Mapping[str, str]) 
         if isinstance(bare, exp.Literal) and pinned.get(name, bare.name) != bare.name:
             return False
     return True
+
+
+def _conditions(select: exp.Select) -> Iterator[exp.Expr]:
+    """Tests inside the expressions of a block, such as those of CASE."""
+    for part in (*select.selects, select.args.get("group"), select.args.get("order")):
+        if part is not None and not any(part.find_all(exp.Query)):
+            yield from part.find_all(exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.Like)
+
+
+def _aggregates(select: exp.Select) -> bool:
+    return select.args.get("group") is None and any(
+        call.parent_select is select for projection in select.selects for call in projection.find_all(exp.AggFunc)
+    )
 
 
 def _scalar_subqueries(node: exp.Expr) -> Iterator[exp.Subquery]:

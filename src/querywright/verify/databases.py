@@ -184,7 +184,7 @@ class _Builder:
         self.read = {name: sorted(read.get(name, ())) for name in self.tables}
         self.hints: dict[tuple[str, str], list[Value]] = {}
         for found in self.pool:
-            for table, cells in found.rows:
+            for table, cells, _ in found.rows:
                 for column, position in cells.items():
                     known = self.hints.setdefault((table.lower(), column), [])
                     known += [value for value in found.hints[position] if value not in known]
@@ -198,10 +198,11 @@ class _Builder:
             chosen = [self.rng.choice(self.whole)] if self.rng.random() < 0.8 else []
             chosen += self.rng.sample(self.pool, min(len(self.pool), self.rng.choice((0, 1, 1, 2, 3)) * self.scale))
             parameters = chosen[0].parameters if chosen else parameters
+            planted: set[str] = set()
             for found in chosen:
-                self.plant(found, rows)
+                self.plant(found, rows, planted)
                 for _ in range(self.rng.choice((0, 0, 1, 1, 2, 3)) * self.scale):
-                    self.plant(found, rows, twin=True)
+                    self.plant(found, rows, planted, twin=True)
         elif shape == 1:
             for name in self.tables:
                 rows[name] = [self.random_row(name) for _ in range(self.rng.randint(0, 4))]
@@ -214,21 +215,29 @@ class _Builder:
         }
         return Witness(ordered, tuple((name, cast(Scalar, value)) for name, value in parameters.items()))
 
-    def plant(self, found: Solution, rows: dict[str, list[Cells]], *, twin: bool = False) -> None:
-        """Add the rows of a solution; a ``twin`` differs in some identifiers and in the value of one or two variables."""
+    def plant(self, found: Solution, rows: dict[str, list[Cells]], planted: set[str], *, twin: bool = False) -> None:
+        """Add the rows of a solution; a ``twin`` differs in some identifiers and in the value of one or two variables.
+
+        ``planted`` are the tags of rows that the database has already and that it must not have twice.
+        """
         values = list(found.values)
         if twin:
-            shared = self.rng.choice((0.0, 0.5, 0.8))
-            for position in sorted(found.identifying):
-                if self.rng.random() >= shared and values[position] is not None:
-                    self.fresh += 1
-                    values[position] = as_kind(self.fresh, found.kinds[position])
-            others = [position for position in range(len(values)) if position not in found.identifying]
+            identifying = [position for position in sorted(found.identifying) if values[position] is not None]
+            fresh = self.rng.sample(identifying, min(len(identifying), 1))
+            if self.rng.random() < 0.5:
+                share = self.rng.choice((0.2, 0.5, 1.0))
+                fresh = [position for position in identifying if self.rng.random() < share]
+            for position in fresh:
+                self.fresh += 1
+                values[position] = as_kind(self.fresh, found.kinds[position])
+            others = found.changeable
             for position in self.rng.sample(others, min(len(others), self.rng.choice((0, 1, 1, 2)))):
                 plain = plain_values(found.kinds[position])
-                values[position] = self.rng.choice((None, self.rng.choice(plain), *found.hints[position][:6]))
-        for table, cells in found.rows:
-            rows[table.lower()].append({column: values[position] for column, position in cells.items()})
+                values[position] = self.rng.choice((None, *plain, *found.hints[position][:6]))
+        for table, cells, tag in found.rows:
+            if not tag or tag not in planted:
+                rows[table.lower()].append({column: values[position] for column, position in cells.items()})
+        planted.update(tag for _, _, tag in found.rows)
 
     # ------------------------------------------------------------------ changes
 

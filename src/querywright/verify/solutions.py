@@ -27,19 +27,25 @@ _IDENTIFIERS = 60
 """Identifiers set apart for each solution."""
 
 
+PlannedRow = tuple[str, Mapping[str, int], str]
+
+
 @dataclass(frozen=True)
 class Solution:
     """Rows that together pass a query's predicates as far as those could be solved.
 
-    ``rows`` are (table, cell by column) with cells as positions in ``values``: cells that an equality joins share a position.
-    ``identifying`` are the positions of free keys and references, ``hints`` the constants that a position is compared with.
+    ``rows`` are (table, cell by column, tag) with cells as positions in ``values``: cells that an equality joins share a
+    position; rows with the same tag that is not empty are one row of a database. ``identifying`` are the positions of
+    free keys and references, ``changeable`` those that a copy may differ in, ``hints`` the constants that a position is
+    compared with.
     ``solved`` is the share of predicates that hold; ``requirements`` their number.
     """
 
-    rows: tuple[tuple[str, Mapping[str, int]], ...]
+    rows: tuple[PlannedRow, ...]
     values: tuple[Value, ...]
     kinds: tuple[str, ...]
     identifying: frozenset[int]
+    changeable: tuple[int, ...]
     hints: tuple[tuple[Value, ...], ...]
     parameters: Mapping[str, Value]
     solved: float
@@ -95,6 +101,7 @@ class _Search:
             values=values,
             kinds=(*(variable.kind for variable in roots), *("integer" for _ in fresh)),
             identifying=frozenset([*(i for i, free in enumerate(kept) if free), *fresh]),
+            changeable=tuple(i for i, variable in enumerate(roots) if not kept[i] and not variable.steady),
             hints=(*(tuple(dict.fromkeys(variable.hints)) for variable in roots), *(() for _ in fresh)),
             parameters={name: variable.root.value for name, variable in self.draft.parameters.items()},
             solved=good / (len(involved) or 1),
@@ -107,7 +114,7 @@ class _Search:
         if variable.identifies and variable.kind in ("integer", "decimal", "float", "text"):
             return as_kind(next(self.identifiers), variable.kind)
         plain = plain_values(variable.kind)
-        if self.uniform:
+        if self.uniform or variable.steady:
             return plain[1 % len(plain)]
         if variable.nullable and self.rng.random() < 0.08:
             return None
@@ -121,7 +128,7 @@ class _Search:
         touching: Mapping[Variable, list[tuple[exp.Expr, Environment]]],
     ) -> None:
         """Give one variable of a broken predicate the value that breaks the fewest predicates."""
-        variable = self.rng.choice(used)
+        variable = self.rng.choice([one for one in used if not one.steady] or used)
         choices: list[Value] = [*variable.hints, *plain_values(variable.kind)]
         for side in _operands(predicate):
             try:
@@ -140,9 +147,7 @@ class _Search:
             scores.append((failures, self.rng.random(), choice))
         variable.value = min(scores, key=lambda score: score[:2])[2] if scores else before
 
-    def numbered(
-        self, roots: Sequence[Variable]
-    ) -> tuple[tuple[tuple[str, Mapping[str, int]], ...], tuple[Value, ...], list[int]]:
+    def numbered(self, roots: Sequence[Variable]) -> tuple[tuple[PlannedRow, ...], tuple[Value, ...], list[int]]:
         """The rows with positions for cells; a block that counts more than one row gets copies of one of its rows."""
         positions = {variable: position for position, variable in enumerate(roots)}
         values = [variable.value for variable in roots]
@@ -150,12 +155,12 @@ class _Search:
         for row in self.draft.rows:
             for cell in row.cells.values():
                 uses[cell.root] = uses.get(cell.root, 0) + 1
-        rows: list[tuple[str, Mapping[str, int]]] = []
+        rows: list[PlannedRow] = []
         fresh: list[int] = []
         copied: set[Environment] = set()
         for row in self.draft.rows:
             cells = {name: positions[cell.root] for name, cell in row.cells.items()}
-            rows.append((row.table.name, cells))
+            rows.append((row.table.name, cells, row.single))
             wanted = row.environment.copies.root.value
             free = self.free_key(row, uses)
             if not isinstance(wanted, int) or wanted < 2 or row.environment in copied or (free is None and row.table.keys):
@@ -163,11 +168,11 @@ class _Search:
             copied.add(row.environment)
             for _ in range(min(wanted, _MOST_COPIES) - 1):
                 if free is None:
-                    rows.append((row.table.name, cells))
+                    rows.append((row.table.name, cells, row.single))
                     continue
                 fresh.append(len(values))
                 values.append(as_kind(next(self.identifiers), row.cells[free].kind))
-                rows.append((row.table.name, {**cells, free: fresh[-1]}))
+                rows.append((row.table.name, {**cells, free: fresh[-1]}, ""))
         return tuple(rows), tuple(values), fresh
 
     def free_key(self, row: MadeRow, uses: Mapping[Variable, int]) -> str | None:

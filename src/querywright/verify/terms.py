@@ -18,7 +18,10 @@ class NotEvaluable(Exception):
 
 @dataclass(eq=False)
 class Variable:
-    """A cell whose value is still open; variables that an equality joins share one ``root``."""
+    """A cell whose value is still open; variables that an equality joins share one ``root``.
+
+    ``identifies``: it is part of a key or a reference. ``steady``: it should have the same value in every solution.
+    """
 
     kind: str
     nullable: bool = True
@@ -26,6 +29,7 @@ class Variable:
     hints: list[Value] = field(default_factory=list)
     value: Value = None
     identifies: bool = False
+    steady: bool = False
 
     @property
     def root(self) -> Variable:

@@ -27,7 +27,7 @@ from querywright.verify.answers import outer_limit
 from querywright.verify.compare import column_difference
 from querywright.verify.databases import OBEYED, assuming
 from querywright.verify.mutate import Score, mutation_score
-from querywright.verify.witness import Laboratory, Outcome
+from querywright.verify.witness import Laboratory, Outcome, Scratch
 
 LEAST_NONEMPTY = 0.2
 """Share of the witnesses on which the original must return rows."""
@@ -75,6 +75,7 @@ class Verifier:
         strict: bool = True,
         mutation_s: float = 10.0,
         moment: datetime | None = None,
+        scratch: tuple[Scratch, Scratch] | None = None,
     ) -> None:
         self.query = query
         self.schema = schema
@@ -84,18 +85,19 @@ class Verifier:
         self.strict = strict
         self.mutation_s = mutation_s
         self.moment = moment or datetime.now()
+        self._owns_scratch = scratch is None
+        # The second one serves databases that come and go, so that those of the original stay loaded.
+        self._scratch, self._spare = scratch or (Scratch(engine), Scratch(engine))
         self.laboratory = self._laboratory(schema)
         self.found: list[Ambiguity] = ambiguities(self.laboratory.facts)
-        self._open: list[Laboratory] = []
 
     def __enter__(self) -> Verifier:
-        self.laboratory.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.laboratory.__exit__(kind, error, trace)
-        for laboratory in self._open:
-            laboratory.__exit__(kind, error, trace)
+        if self._owns_scratch:
+            self._scratch.close()
+            self._spare.close()
 
     @property
     def unverifiable(self) -> str:
@@ -110,14 +112,12 @@ class Verifier:
     @cached_property
     def score(self) -> Score:
         """The mutation score of the witnesses, measured once."""
-
-        def control() -> Laboratory:
-            if not self._open:
-                self._open.append(self._laboratory(self.schema, seed=self.seed + 1, crowded=True).__enter__())
-            return self._open[0]
-
         tree = parse_query(self.laboratory.text, self.laboratory.dialect)
-        return mutation_score(tree, self.laboratory, control, self.mutation_s)
+        return mutation_score(tree, self.laboratory, lambda: self._control, self.mutation_s)
+
+    @cached_property
+    def _control(self) -> Laboratory:
+        return self._laboratory(self.schema, seed=self.seed + 1, crowded=True)
 
     def verdict(self, candidate: Candidate) -> Verdict:
         """The verdict of statics, witnesses and mutants; a candidate that cannot be run is refuted."""
@@ -159,6 +159,7 @@ class Verifier:
             strict=self.strict,
             aim=aim,
             crowded=crowded,
+            scratch=self._scratch if seed is None and schema is self.schema else self._spare,
         )
 
     def frozen(self, text: str) -> str:
@@ -190,8 +191,7 @@ class Verifier:
             known = candidate.steps and _constants(text, self.query.dialect) <= _constants(self.query.sql, self.query.dialect)
             if outcome.difference is not None or known:
                 return outcome
-        with self._laboratory(self.schema, seed=self.seed + 2, aim=(text,)) as aimed:
-            further = self._run(aimed, text)
+        further = self._run(self._laboratory(self.schema, seed=self.seed + 2, aim=(text,)), text)
         if outcome is None or further.difference is not None:
             return further
         return replace(
@@ -216,11 +216,8 @@ class Verifier:
         )
         if not premises:
             return None
-        with self._laboratory(assuming(self.schema, premises)) as laboratory:
-            outcome = laboratory.run(text)
-            if outcome.difference is not None:
-                return None
-            return self._survived(outcome, premises)
+        outcome = self._run(self._laboratory(assuming(self.schema, premises), seed=self.seed + 3), text)
+        return self._survived(outcome, premises) if outcome.difference is None else None
 
     def _survived(self, outcome: Outcome, premises: tuple[Premise, ...]) -> Verdict:
         reached, reason = grade(outcome, None, self.laboratory.facts.tree.named_selects)

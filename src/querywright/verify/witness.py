@@ -16,9 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
+from typing import TypeVar
 
 from querywright.engines.protocol import Connection, Limits, Location
 from querywright.engines.session import Session, engine_of
+from querywright.errors import StatementTimeout, WorkerLost
 from querywright.sql.ambiguity import ambiguities
 from querywright.sql.facts import Facts
 from querywright.sql.parse import parse_query
@@ -38,6 +40,8 @@ _SHRINK_S = 2.0
 _CONFIRM_S = 4.0
 _CHUNK = 8
 
+Result = TypeVar("Result")
+
 Probe = tuple[int, str, Bindings]
 """The number of a database, a query, parameter values."""
 
@@ -46,7 +50,7 @@ Probe = tuple[int, str, Bindings]
 class Outcome:
     """What the witnesses say about a candidate.
 
-    ``databases`` were compared on, ``nonempty`` of them with a non-empty original answer, of ``rows`` rows in all;
+    ``databases`` were compared on, ``nonempty`` of them with an original answer that is not just NULLs, of ``rows`` rows in all;
     ``failed`` were discarded because the original fails on them. ``null_columns`` are the positions of columns that were
     NULL in every row, of ``width`` columns.
     ``unconfirmed`` differences did not show on real tables, or the original is ambiguous there.
@@ -83,10 +87,12 @@ class Laboratory:
         strict: bool = True,
         aim: Sequence[str] = (),
         crowded: bool = False,
+        scratch: Scratch | None = None,
     ) -> None:
         self.text = text
-        self.location = Location(engine, writable=True)
-        self.engine = engine_of(self.location)
+        self.scratch = scratch or Scratch(engine)
+        self._owns_scratch = scratch is None
+        self.engine = engine_of(Location(engine))
         self.dialect = self.engine.CAPABILITIES.dialect
         self.bindings = tuple(bindings)
         self.strict = strict
@@ -99,19 +105,14 @@ class Laboratory:
         self.ambiguous = bool(ambiguities(self.facts))
         targets = [self.facts, *(self._facts(query, self.schema) for query in aim)]
         self.base = witnesses(targets, self.bindings, seed, databases, crowded=crowded)
-        self._session = Session(self.location, Limits(threads=1, memory_bytes=_MEMORY_BYTES))
-        self._court: Session | None = None
-        self._loaded = False
         self._answers: list[Answer] | None = None
 
     def __enter__(self) -> Laboratory:
-        self._session.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._session.close()
-        if self._court is not None:
-            self._court.close()
+        if self._owns_scratch:
+            self.scratch.close()
 
     def covers(self, candidate: str) -> bool:
         """Whether the databases have every column that ``candidate`` reads."""
@@ -184,8 +185,7 @@ class Laboratory:
 
     def describe(self, text: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a query's output columns; raises `StatementError` where the engine refuses it."""
-        self._load()
-        return self._session.describe(text, self.base[0].parameters if self.base else (), limit_s=_RUN_LIMIT_S)
+        return self._call(describe, text, self.base[0].parameters if self.base else ())
 
     def differing(self, mine: Sequence[Answer], theirs: Sequence[Answer]) -> list[int]:
         """Positions of the probes where the answers differ."""
@@ -226,7 +226,7 @@ class Laboratory:
         filled = {position for one in good for row in one.rows for position, cell in enumerate(row) if cell is not None}
         return Outcome(
             databases=len(good),
-            nonempty=sum(bool(one.rows) for one in good),
+            nonempty=sum(any(cell is not None for row in one.rows for cell in row) for one in good),
             rows=sum(len(one.rows) for one in good),
             failed=len(mine) - len(good),
             null_columns=tuple(position for position in range(width) if position not in filled),
@@ -234,14 +234,14 @@ class Laboratory:
             seconds=time.monotonic() - started,
         )
 
-    def _load(self) -> None:
-        if not self._loaded:
-            self._session.call(load, _loading(self.engine.create_table, self.schema, self.dialect), self.schema, self.base)
-            self._loaded = True
-
     def _ask(self, probes: list[Probe]) -> list[Answer]:
-        self._load()
-        return self._session.call(answer_all, self.dialect, probes, limit_s=_RUN_LIMIT_S)
+        return self._call(answer_all, self.dialect, probes)
+
+    def _call(self, function: Callable[..., Result], *arguments: object) -> Result:
+        def load_all(session: Session) -> None:
+            session.call(load, _loading(self.engine.create_table, self.schema, self.dialect), self.schema, self.base)
+
+        return self.scratch.call(self, "views", _views(self.schema), load_all, function, *arguments)
 
     # ------------------------------------------------------------------ confirming
 
@@ -257,17 +257,70 @@ class Laboratory:
             lifted=self.terms.lifted,
             ambiguous=self.ambiguous,
         )
-        if self._court is None:
-            self._court = Session(self.location, Limits(threads=1, memory_bytes=_MEMORY_BYTES)).__enter__()
+
+        def create(session: Session) -> None:
             for table in self.schema.tables:
-                self._court.execute(self.engine.create_table(table))
-        found = self._court.call(shrunk, trial, witness.rows, _SHRINK_S, limit_s=_RUN_LIMIT_S)
+                session.execute(self.engine.create_table(table))
+
+        drops = [f"DROP TABLE IF EXISTS {_target(table.name)}" for table in self.schema.tables]
+        found = self.scratch.call(self, "tables", drops, create, shrunk, trial, witness.rows, _SHRINK_S)
         if found is None:
             return None
         return found.difference, counterexample(trial, found, self.engine.create_table, self.dialect)
 
     def _facts(self, text: str, schema: Schema) -> Facts:
         return Facts(qualify_text(text, schema, self.dialect), schema, self.dialect)
+
+
+class Scratch:
+    """The scratch sessions that laboratories take turns in: one for views over many databases, one for real tables.
+
+    A session holds the tables of one laboratory; another one's arrival replaces them. Processes start when first used.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self._location = Location(engine, writable=True)
+        self._sessions: dict[str, Session] = {}
+        self._owners: dict[str, Laboratory] = {}
+        self._drops: dict[str, list[str]] = {}
+
+    def call(
+        self,
+        owner: Laboratory,
+        kind: str,
+        drops: list[str],
+        create: Callable[[Session], None],
+        function: Callable[..., Result],
+        *arguments: object,
+    ) -> Result:
+        """Run ``function`` in the worker of session ``kind``, on the tables that ``create`` makes and ``drops`` remove."""
+        if kind not in self._sessions:
+            self._sessions[kind] = Session(self._location, Limits(threads=1, memory_bytes=_MEMORY_BYTES)).__enter__()
+        session = self._sessions[kind]
+        if self._owners.get(kind) is not owner:
+            self._owners.pop(kind, None)
+            for statement in self._drops.get(kind, ()):
+                session.execute(statement)
+            self._drops[kind] = drops
+            create(session)
+            self._owners[kind] = owner
+        try:
+            return session.call(function, *arguments, limit_s=_RUN_LIMIT_S)
+        except (StatementTimeout, WorkerLost):
+            self._owners.pop(kind, None)  # the process may be a new one, without the tables
+            raise
+
+    def close(self) -> None:
+        """End the processes."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+        self._owners.clear()
+
+
+def describe(connection: Connection, text: str, bindings: Bindings) -> tuple[tuple[str, str], ...]:
+    """Worker side: names and types of a query's output columns."""
+    return connection.describe(text, bindings)
 
 
 def load(connection: Connection, statements: Sequence[str], schema: Schema, databases: Sequence[Witness]) -> None:
@@ -305,10 +358,21 @@ def _loading(create_table: Callable[[object], str], schema: Schema, dialect: str
         statements.append(create_table(stored))
         namespace, _, _ = table.name.rpartition(".")
         statements += [f'CREATE SCHEMA IF NOT EXISTS "{namespace}"'] if namespace else []
-        target = ".".join(_quoted(part) for part in table.name.split(".", 1))
         names = ", ".join(_quoted(column.name) for column in table.columns)
-        statements.append(f"CREATE VIEW {target} AS SELECT {names} FROM {_stored_name(position)} WHERE {_NUMBER} = {current}")
+        statements.append(
+            f"CREATE VIEW {_target(table.name)} AS SELECT {names} FROM {_stored_name(position)} WHERE {_NUMBER} = {current}"
+        )
     return statements
+
+
+def _views(schema: Schema) -> list[str]:
+    """What removes the views and tables of `_loading`."""
+    drops = [f"DROP VIEW IF EXISTS {_target(table.name)}" for table in schema.tables]
+    return [*drops, *(f"DROP TABLE IF EXISTS {name}" for name in (_NUMBER, *map(_stored_name, range(len(schema.tables)))))]
+
+
+def _target(name: str) -> str:
+    return ".".join(_quoted(part) for part in name.split(".", 1))
 
 
 def _quoted(name: str) -> str:

@@ -1,0 +1,142 @@
+"""Scripted searches: what each query can be rewritten to, and what the judge says of it.
+
+A script is a JSON Lines file. Its first line holds ``title``, the ``budget``, ``expect``, and optionally ``done`` (names
+judged in an interrupted run) and ``seconds`` (what one judgement takes). Every other line is a position: its name and its
+proposals, each with ``name``, ``grade``, and ``ratio`` and ``low`` where it was timed, ``premises`` where the verdict rests
+on some. The original is named ``original``; names stand for fingerprints. A seed other than 0 shuffles the proposals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+from sqlglot import exp, parse_one
+
+from querywright.analyze import Analysis, analyze
+from querywright.propose.protocol import Proposal
+from querywright.registry import plugins
+from querywright.search.protocol import Budget, Event, IterationEnded, IterationStarted, Judged, Mode, Position
+from querywright.sql.schema import Schema
+from querywright.values import Attempt, Candidate, Origin, Premise, Query, Timing, Verdict
+
+FOLDER = Path(__file__).parents[1] / "fixtures" / "search"
+MODES = {name: cast(Mode, module) for name, module in plugins("querywright.search").items() if hasattr(module, "run")}
+TREE = cast(exp.Query, parse_one("SELECT 1 AS x", read="duckdb"))
+ORIGINAL = Query("SELECT 1 AS x", "duckdb", "original")
+
+Proposed = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Script:
+    """``positions`` maps the name of a query to what it can be rewritten to."""
+
+    positions: dict[str, list[Proposed]]
+    budget: Budget = field(default_factory=Budget)
+    done: tuple[str, ...] = ()
+    seconds: float = 1.0
+    title: str = ""
+    expect: dict[str, Any] = field(default_factory=dict)
+
+    def proposed(self, name: str) -> Proposed:
+        """How the script judges a query."""
+        return next(proposal for proposals in self.positions.values() for proposal in proposals if proposal["name"] == name)
+
+
+@dataclass
+class Played:
+    """What a search did: everything in order, by name."""
+
+    judged: list[str] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    expanded: list[str] = field(default_factory=list)
+
+    def told(self) -> dict[str, Any]:
+        """The story in the words of ``expect``."""
+        started = [event for event in self.events if isinstance(event, IterationStarted)]
+        ended = [event for event in self.events if isinstance(event, IterationEnded)]
+        return {
+            "attempts": [name_of(attempt) for attempt in self.attempts],
+            "judged": self.judged,
+            "inputs": [event.positions[0].query.fingerprint for event in started],
+            "bests": [name_of(event.best) if event.best else None for event in ended],
+            "improved": [event.improved for event in ended],
+            "target_met": [event.target_met for event in ended],
+            "best_so_far": ended[-1].best_so_far.query.fingerprint if ended else None,
+        }
+
+
+def read(path: Path) -> Script:
+    """The script in a file."""
+    head, *positions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return Script(
+        {position["position"]: position["proposals"] for position in positions},
+        Budget(**head["budget"]),
+        tuple(head.get("done", ())),
+        head.get("seconds", 1.0),
+        head["title"],
+        head["expect"],
+    )
+
+
+def play(mode: str, script: Script, attempts: int | None = None) -> Played:
+    """Run a search mode on a script, up to a number of attempts."""
+    played, now = Played(), [0.0]
+
+    def expand(position: Position, feedback: Sequence[Attempt]) -> tuple[Analysis, Iterator[Proposal]]:
+        assert list(feedback) == played.attempts
+        name = position.query.fingerprint
+        played.expanded.append(name)
+        proposals = list(script.positions.get(name, []))
+        if script.budget.seed:
+            Random(script.budget.seed).shuffle(proposals)
+        return analysis(), (Proposal(candidate(proposal, name), TREE) for proposal in proposals)
+
+    def judge(proposed: Candidate) -> Attempt:
+        played.judged.append(proposed.query.fingerprint)
+        now[0] += script.seconds
+        return attempt_of(script.proposed(proposed.query.fingerprint), proposed)
+
+    done = [Judged(1, attempt_of(script.proposed(name), candidate(script.proposed(name), "")), TREE) for name in script.done]
+    start = Position(ORIGINAL, TREE)
+    for attempt in MODES[mode].run(start, expand, judge, script.budget, played.events.append, lambda: now[0], done):
+        played.attempts.append(attempt)
+        if len(played.attempts) == attempts:
+            break
+    return played
+
+
+def candidate(proposal: Proposed, parent: str) -> Candidate:
+    name = proposal["name"]
+    return Candidate(Query(f"SELECT 1 AS x /* {name} */", "duckdb", name), parent, (), Origin("script"))
+
+
+def attempt_of(proposal: Proposed, judged: Candidate) -> Attempt:
+    premises = tuple(Premise("unique", table, ("id",), "checked") for table in proposal.get("premises", ()))
+    ratio = proposal.get("ratio")
+    timing = None
+    if ratio is not None:
+        low = proposal.get("low", ratio * 0.9)
+        timing = Timing((), (), ratio, low, ratio * 1.1, 0.05, 1.0, "screen", "script")
+    return Attempt(judged, Verdict(proposal.get("grade", "tested"), premises), timing)
+
+
+def ratio_of(attempt: Attempt | None) -> float:
+    """Measured speedup; 1 for the original."""
+    return attempt.timing.ratio if attempt is not None and attempt.timing is not None else 1.0
+
+
+def name_of(attempt: Attempt) -> str:
+    return attempt.candidate.query.fingerprint
+
+
+@cache
+def analysis() -> Analysis:
+    return analyze(ORIGINAL, TREE, Schema(()), "duckdb")
