@@ -15,9 +15,6 @@ from sales_data import DEFINITIONS, TABLES, Answer, Command, Save
 from querywright.serve.cli import main
 from querywright.settings import settings
 
-# The stored runs are those of the suite of run directories.
-sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
-
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

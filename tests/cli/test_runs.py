@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from samples import complete_run, interrupted_run
+from stored_runs import complete_run, interrupted_run
 from typer.testing import CliRunner
 
 from querywright.errors import InputError, QueryError, RunError

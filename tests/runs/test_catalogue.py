@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from samples import complete_run, interrupted_run
+from stored_runs import complete_run, interrupted_run
 
 from querywright.errors import QueryError, RunError
 from querywright.runs.catalogue import TABLES, Catalogue

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from samples import FIRST, ORIGINAL, SECOND, WRONG, attempt, complete_run, interrupted_run
+from stored_runs import FIRST, ORIGINAL, SECOND, WRONG, attempt, complete_run, interrupted_run
 
 from querywright.errors import RunError
 from querywright.runs.directory import RunDirectory

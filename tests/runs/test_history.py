@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samples import FIRST, SECOND, attempt, complete_run, interrupted_run
+from stored_runs import FIRST, SECOND, attempt, complete_run, interrupted_run
 
 from querywright.runs.history import history
 from querywright.runs.iteration import Iteration

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from samples import ORIGINAL
+from stored_runs import ORIGINAL
 
 from querywright.runs.catalogue import Catalogue
 from querywright.runs.directory import RunDirectory
@@ -18,7 +18,7 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from samples import ORIGINAL, attempt
+from stored_runs import ORIGINAL, attempt
 from querywright.runs.directory import RunDirectory
 from querywright.runs.history import history
 from querywright.values import Outcome
@@ -46,7 +46,7 @@ while True:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_killed_writer_loses_nothing_it_completed(tmp_path: Path, seed: int) -> None:
-    command = [sys.executable, "-c", WRITER, str(Path(__file__).parent), str(tmp_path)]
+    command = [sys.executable, "-c", WRITER, str(Path(__file__).parents[1]), str(tmp_path)]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
     assert writer.stdout.readline() == "started\n"

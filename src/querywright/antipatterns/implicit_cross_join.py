@@ -26,7 +26,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
         group = _connected(select, facts)
         harmless: list[Source] = []
         for alias, source in sources.items():
-            if source.join is None or not _by_comma(source.join, facts.dialect) or _lateral(source, facts):
+            if source.join is None or not _by_comma(source.join) or _lateral(source, facts):
                 continue
             if alias in group or _one_row(source, select, facts):
                 harmless.append(source)
@@ -44,7 +44,7 @@ def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
         joins: list[exp.Join] = select.args.get("joins") or []
         plain = [j for j in joins if j.kind in ("", "INNER", "CROSS") and not j.side and not j.method and not j.args.get("using")]
         tables = all(isinstance(join.this, (exp.Table, exp.Subquery)) and not join.this.args.get("joins") for join in joins)
-        if len(plain) != len(joins) or not tables or all(_by_comma(join, facts.dialect) for join in joins):
+        if len(plain) != len(joins) or not tables or all(_by_comma(join) for join in joins):
             continue
         conditions = [condition for join in joins for condition in conjuncts(join.args.get("on"))]
         set_where(select, [*conditions, *where_conjuncts(select)])
@@ -53,10 +53,8 @@ def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     return None
 
 
-def _by_comma(join: exp.Join, dialect: str) -> bool:
-    # SQLite's grammar, and so its parser, takes a comma for CROSS JOIN.
-    kind = join.kind if dialect != "sqlite" else join.kind.replace("CROSS", "")
-    return not (kind or join.side or join.method or join.args.get("on") or join.args.get("using"))
+def _by_comma(join: exp.Join) -> bool:
+    return not (join.kind or join.side or join.method or join.args.get("on") or join.args.get("using"))
 
 
 def _lateral(source: Source, facts: Facts) -> bool:

@@ -41,8 +41,9 @@ a pair is decided, and counts with the ratio it had reached, which is less than 
 SLOW_S = 1.0
 """Originals faster than this are never stopped for being decided."""
 
-COMPLETE_ROUNDS = 5
-"""Rounds of a confirmation in which the original runs to its end all the same, for the ratio and the noise floor."""
+COMPLETE_ROUNDS = 1
+"""Rounds of such a race in which the original runs to its end all the same, for the ratio. The noise floor is then the
+widest ratio between any two complete runs of the original, its warm-up included."""
 
 Side = Literal["original", "candidate"]
 Watcher = Callable[[Side, Run], None]
@@ -154,7 +155,7 @@ class Clock:
         abandoned = False
         decisive_s = _decisive_s(reference_ns, warm.wall_ns)
         while len(after) < SCREENING_RUNS and not race.stopped and not abandoned:
-            if decisive_s is not None and after:
+            if decisive_s is not None and len(after) >= COMPLETE_ROUNDS:
                 before.append(race.run("original", decisive_s, decided=True))
                 after.append(race.run("candidate", self.limit_s))
                 continue
@@ -163,7 +164,7 @@ class Clock:
                 (before if side == "original" else after).append(race.run(side, self.limit_s))
             fastest = min(warm.wall_ns, after[0].wall_ns)
             abandoned = len(after) == 1 and fastest > HOPELESS * before[0].wall_ns
-        complete = 1 if decisive_s is not None else None
+        complete = COMPLETE_ROUNDS if decisive_s is not None else None
         return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned, complete=complete)
 
     def confirm(self, original: Query, candidate: Query, pairs: int = CONFIRMATION_PAIRS, seconds: float = 10.0) -> Timing:
@@ -204,6 +205,9 @@ class Clock:
             short += partner.wall_ns <= threshold(1.0) * after[-1].wall_ns
             abandoned = short >= allowed and len(after) < planned
         floor = noise_floor(itself)
+        if decisive_s is not None:
+            complete_ns = [reference_ns, *(time for pair in itself for time in pair)]
+            floor = max(complete_ns) / min(complete_ns)
         complete = COMPLETE_ROUNDS if decisive_s is not None else None
         return self._timing(
             race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned, complete=complete

@@ -10,27 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from sqlglot import exp
 
 from querywright.sql.facts import NONE_NEEDED, Facts, Premises
-
-FAMILIES = (
-    "decorrelate",
-    "early_filter",
-    "or_to_union",
-    "date_cte_isolate",
-    "pushdown",
-    "multi_push_predicate",
-    "flatten_subquery",
-    "reorder_join",
-    "materialize_cte",
-    "inline_cte",
-    "remove_redundant",
-    "semantic_rewrite",
-)
-"""The twelve names of transforms that people and models speak of; each rule belongs to one."""
 
 Family = Literal[
     "decorrelate",
@@ -46,6 +30,9 @@ Family = Literal[
     "remove_redundant",
     "semantic_rewrite",
 ]
+"""The twelve names of transforms that people and models speak of; each rule belongs to one."""
+
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ _MOST_DEPTH = 14
 class MadeRow:
     """A row of ``table`` under construction; ``grouping`` are the variables its block groups by.
 
-    ``single`` is not empty for rows that a scalar subquery selects: there must be one of them in a database, not several.
+    ``single`` is not empty for rows that a scalar subquery selects: there must be one of them in a database, not several;
+    where it begins with ``distinct``, several are fine if they agree in what the subquery returns.
     """
 
     table: Table
@@ -102,6 +103,9 @@ class Draft:
         keys = [resolve(key, environment) for key in group.expressions] if group is not None else []
         for row in own:
             row.grouping = [key for key in keys if isinstance(key, Variable)]
+        for expression in (*(group.expressions if group is not None else ()), *block.selects):
+            for variable in variables(expression.unalias(), environment):
+                variable.telling = True
         return environment.outputs
 
     def instantiate_branch(
@@ -159,7 +163,8 @@ class Draft:
     def single_row(self, block: exp.Select, environment: Environment, depth: int) -> Term | None:
         """The value of a scalar subquery that must find one row: the same row wherever the same rows are asked for."""
         clauses = [block.args.get("from_"), *(block.args.get("joins") or []), block.args.get("where")]
-        key = " ".join(clause.sql() for clause in clauses if clause is not None)
+        key = "distinct " if block.args.get("distinct") else ""
+        key += " ".join(clause.sql() for clause in clauses if clause is not None)
         if key not in self._scalar:
             outside, self._single = self._single, key
             self.instantiate(block, environment, depth + 1)
@@ -225,9 +230,11 @@ class Draft:
                 keep, drop = drop, keep
             drop.parent = keep
             keep.hints += drop.hints
+            keep.constants += drop.constants
             keep.nullable = False
             keep.identifies = keep.identifies or drop.identifies
             keep.steady = keep.steady or drop.steady
+            keep.telling = keep.telling or drop.telling
             return
         wrapped = [term.node if isinstance(term, Closure) else None for term in (left, right)]
         for node, term, other in ((wrapped[0], left, right), (wrapped[1], right, left)):
@@ -254,9 +261,12 @@ class Draft:
             for value in constants:
                 for nearby in [value, *neighbors(value, kind)]:
                     try:
-                        variable.hints.append(as_kind(nearby, kind))
+                        hinted = as_kind(nearby, kind)
                     except NotEvaluable:
                         continue
+                    variable.hints.append(hinted)
+                    if nearby is value and hinted not in variable.constants:
+                        variable.constants.append(hinted)
 
 
 def _predicates(select: exp.Select) -> Iterator[exp.Expr]:

@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from sqlglot import exp, parse_one
 
 from querywright.sql.facts import Facts
-from querywright.sql.qualify import table_of
-from querywright.sql.schema import ForeignKey, Key, Schema, Table
-from querywright.values import Basis, Bindings, Premise, Scalar
+from querywright.values import Bindings, Scalar
 from querywright.verify.evaluate import evaluate
+from querywright.verify.narrowing import columns_read
 from querywright.verify.solutions import Solution, solution
 from querywright.verify.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of
 from querywright.verify.values import fits, plain_values
-
-OBEYED: tuple[Basis, ...] = ("enforced", "declared")
-"""Premises with these bases hold in every witness; what only today's data satisfies may be broken."""
 
 _MOST_BROKEN = 30
 _MOST_BLOCKS = 5
@@ -42,101 +38,6 @@ class Witness:
 
     rows: Mapping[str, tuple[tuple[Value, ...], ...]]
     parameters: Bindings = ()
-
-
-def obeyed(schema: Schema) -> Schema:
-    """``schema`` without the keys, foreign keys and NOT NULLs that data may violate."""
-    return Schema(
-        tuple(
-            replace(
-                table,
-                columns=tuple(
-                    column if column.not_null in OBEYED else replace(column, not_null=None) for column in table.columns
-                ),
-                keys=tuple(key for key in table.keys if key.basis in OBEYED),
-                foreign_keys=tuple(key for key in table.foreign_keys if key.basis in OBEYED),
-            )
-            for table in schema.tables
-        )
-    )
-
-
-def narrowed(queries: Sequence[Facts], schema: Schema) -> Schema:
-    """The tables that the queries read, with the columns that they mention and those of keys; unread columns decide nothing."""
-    read = columns_read(queries)
-    tables = []
-    for table in schema.tables:
-        if table.name.lower() not in read:
-            continue
-        kept = read[table.name.lower()] | {name.lower() for key in table.keys for name in key.columns}
-        columns = tuple(column for column in table.columns if column.name.lower() in kept) or table.columns[:1]
-        foreign = tuple(key for key in table.foreign_keys if all(name.lower() in kept for name in key.columns))
-        checks = tuple(check for check in table.checks if _columns_of(check) <= {column.name.lower() for column in columns})
-        tables.append(replace(table, columns=columns, foreign_keys=foreign, indexes=(), checks=checks))
-    return Schema(tuple(tables))
-
-
-def _columns_of(check: str) -> set[str]:
-    return {column.name.lower() for column in parse_one(check).find_all(exp.Column)}
-
-
-def columns_read(queries: Sequence[Facts]) -> dict[str, set[str]]:
-    """Names of the columns that the queries mention, by lower-case table name."""
-    read: dict[str, set[str]] = {}
-    for facts in queries:
-        for node in facts.tree.find_all(exp.Table):
-            if isinstance(node.this, exp.Identifier) and (table := table_of(node, facts.schema)) is not None:
-                read.setdefault(table.name.lower(), set())
-        for select in facts.selects():
-            for source in facts.sources(select).values():
-                if source.table is not None:
-                    columns = facts.references(select, source.alias)
-                    read.setdefault(source.table.name.lower(), set()).update(column.name.lower() for column in columns)
-    return read
-
-
-def assuming(schema: Schema, premises: Sequence[Premise]) -> Schema:
-    """``schema`` with keys, NOT NULLs and foreign keys of ``premises`` declared."""
-    additions = []
-    for table in schema.tables:
-        own = [premise for premise in premises if premise.table.lower() == table.name.lower()]
-        not_null = {name.lower() for premise in own if premise.kind == "not_null" for name in premise.columns}
-        additions.append(
-            replace(
-                table,
-                columns=tuple(
-                    replace(column, not_null="declared") if column.name.lower() in not_null else column
-                    for column in table.columns
-                ),
-                keys=(
-                    *(replace(key, basis="declared") if _named(key.columns, own) else key for key in table.keys),
-                    *(Key(premise.columns, "declared") for premise in own if premise.kind == "unique"),
-                ),
-                foreign_keys=(
-                    *table.foreign_keys,
-                    *(ForeignKey(p.columns, *p.references, "declared") for p in own if p.kind == "foreign_key" and p.references),
-                ),
-            )
-        )
-    return Schema(tuple(additions))
-
-
-def _named(columns: Sequence[str], premises: Sequence[Premise]) -> bool:
-    wanted = {name.lower() for name in columns}
-    return any(premise.kind == "unique" and {name.lower() for name in premise.columns} == wanted for premise in premises)
-
-
-def witnesses(
-    queries: Sequence[Facts], bindings: Sequence[Bindings], seed: int, number: int, *, crowded: bool = False
-) -> list[Witness]:
-    """``number`` databases over the tables of the queries' schema, the same ones whenever the seed is the same.
-
-    ``crowded`` databases hold several times as many rows.
-    """
-    rng = random.Random(seed)
-    given = [dict(values) for values in bindings] or [{}]
-    builder = _Builder(queries[0].schema.tables, columns_read(queries), _pool(queries, given, rng), rng, 3 if crowded else 1)
-    return [builder.witness(position) for position in range(number)]
 
 
 def _pool(queries: Sequence[Facts], given: Sequence[Mapping[str, Scalar]], rng: random.Random) -> list[tuple[str, Solution]]:
@@ -162,22 +63,33 @@ def _pool(queries: Sequence[Facts], given: Sequence[Mapping[str, Scalar]], rng: 
     return found
 
 
-class _Builder:
-    def __init__(
-        self,
-        tables: Sequence[Table],
-        read: Mapping[str, set[str]],
-        pool: Sequence[tuple[str, Solution]],
-        rng: random.Random,
-        scale: int,
-    ) -> None:
-        self.tables = {table.name.lower(): table for table in tables}
+@dataclass(frozen=True, slots=True)
+class _Single:
+    """The row that a scalar subquery selects by the values in ``pins`` to return those in ``steady``."""
+
+    tag: str
+    table: str
+    row: Cells
+    pins: frozenset[str]
+    steady: frozenset[str]
+
+
+class Builder:
+    """Makes witness databases over the tables of the queries' schema, the same ones whenever the seed is the same.
+
+    ``crowded`` databases hold several times as many rows.
+    """
+
+    def __init__(self, queries: Sequence[Facts], bindings: Sequence[Bindings], seed: int, *, crowded: bool = False) -> None:
+        self.rng = random.Random(seed)
+        self.scale = 3 if crowded else 1
+        self.tables = {table.name.lower(): table for table in queries[0].schema.tables}
+        pool = _pool(queries, [dict(values) for values in bindings] or [{}], self.rng)
+        read = columns_read(queries)
         self.kinds = {
             (name, column.name.lower()): kind_of(column.type) for name, table in self.tables.items() for column in table.columns
         }
         self.checks = {name: [parse_one(check) for check in table.checks] for name, table in self.tables.items()}
-        self.rng = rng
-        self.scale = scale
         self.pool = [found for _, found in pool]
         whole = [found for kind, found in pool if kind in ("whole", "uniform")]
         self.whole = sorted(whole, key=lambda found: -found.solved)[:5]
@@ -191,14 +103,15 @@ class _Builder:
         self.fresh = _FRESH
 
     def witness(self, position: int) -> Witness:
+        """Database number ``position``; numbers 0 and 1 of twenty are empty and random."""
         rows: dict[str, list[Cells]] = {name: [] for name in self.tables}
         parameters: Mapping[str, Value] = self.pool[0].parameters if self.pool else {}
+        planted: list[_Single] = []
         shape = position % 20  # 0: nothing at all, 1: nothing but chance
         if shape > 1 and self.pool:
             chosen = [self.rng.choice(self.whole)] if self.rng.random() < 0.8 else []
             chosen += self.rng.sample(self.pool, min(len(self.pool), self.rng.choice((0, 1, 1, 2, 3)) * self.scale))
             parameters = chosen[0].parameters if chosen else parameters
-            planted: set[str] = set()
             for found in chosen:
                 self.plant(found, rows, planted)
                 for _ in range(self.rng.choice((0, 0, 1, 1, 2, 3)) * self.scale):
@@ -208,40 +121,89 @@ class _Builder:
                 rows[name] = [self.random_row(name) for _ in range(self.rng.randint(0, 4))]
         for _ in range(0 if shape == 0 else self.rng.choice((0, 0, 1, 2, 4, 8)) * self.scale):
             self.change(rows)
+        self.keep_single(rows, planted)
         self.repair(rows)
-        ordered = {
+        return Witness(self.ordered(rows), tuple((name, cast(Scalar, value)) for name, value in parameters.items()))
+
+    def child(self, parent: Witness) -> Witness:
+        """A changed copy of a database: where few databases give an answer, those that do are bred."""
+        rows = {
+            name: [dict(zip((c.name.lower() for c in table.columns), row, strict=True)) for row in parent.rows[name]]
+            for name, table in self.tables.items()
+        }
+        for _ in range(self.rng.choice((1, 1, 2, 3, 5))):
+            self.change(rows)
+        self.repair(rows)
+        return Witness(self.ordered(rows), parent.parameters)
+
+    def ordered(self, rows: Mapping[str, Sequence[Cells]]) -> dict[str, tuple[tuple[Value, ...], ...]]:
+        """Rows with their cells in the order of the table's columns."""
+        return {
             name: tuple(tuple(row.get(column.name.lower()) for column in table.columns) for row in rows[name])
             for name, table in self.tables.items()
         }
-        return Witness(ordered, tuple((name, cast(Scalar, value)) for name, value in parameters.items()))
 
-    def plant(self, found: Solution, rows: dict[str, list[Cells]], planted: set[str], *, twin: bool = False) -> None:
+    def plant(self, found: Solution, rows: dict[str, list[Cells]], planted: list[_Single], *, twin: bool = False) -> None:
         """Add the rows of a solution; a ``twin`` differs in some identifiers and in the value of one or two variables.
 
-        ``planted`` are the tags of rows that the database has already and that it must not have twice.
+        ``planted`` are the rows of scalar subqueries that the database has already and must not have twice.
         """
         values = list(found.values)
         if twin:
-            identifying = [position for position in sorted(found.identifying) if values[position] is not None]
-            fresh = self.rng.sample(identifying, min(len(identifying), 1))
-            if self.rng.random() < 0.5:
-                share = self.rng.choice((0.2, 0.5, 1.0))
-                fresh = [position for position in identifying if self.rng.random() < share]
-            for position in fresh:
+            for position in self.renewed(found, values):
                 self.fresh += 1
                 values[position] = as_kind(self.fresh, found.kinds[position])
-            others = found.changeable
-            for position in self.rng.sample(others, min(len(others), self.rng.choice((0, 1, 1, 2)))):
-                plain = plain_values(found.kinds[position])
-                values[position] = self.rng.choice((None, *plain, *found.hints[position][:6]))
+            for position in self.changed(found):
+                hints, plain = found.hints[position], plain_values(found.kinds[position])
+                dice = self.rng.random()
+                values[position] = None if dice < 0.12 else self.rng.choice(plain if dice < 0.3 or not hints else hints)
         for table, cells, tag in found.rows:
-            if not tag or tag not in planted:
-                rows[table.lower()].append({column: values[position] for column, position in cells.items()})
-        planted.update(tag for _, _, tag in found.rows)
+            row = {column: values[position] for column, position in cells.items()}
+            if tag and not any(single.tag == tag for single in planted):
+                steady = frozenset(column for column, position in cells.items() if position in found.steady)
+                pins = frozenset(c for c, position in cells.items() if found.hints[position] and c not in steady)
+                planted.append(_Single(tag, table.lower(), row, pins, steady))
+            elif tag:
+                continue
+            rows[table.lower()].append(row)
+
+    def renewed(self, found: Solution, values: Sequence[Value]) -> list[int]:
+        """The identifiers that a twin has for itself: one, those of one table, or some; it shares the others."""
+        free = [position for position in sorted(found.identifying) if values[position] is not None]
+        dice = self.rng.random()
+        if not free or dice < 0.3:
+            return self.rng.sample(free, min(len(free), 1))
+        if dice < 0.6:
+            table = self.rng.choice(found.rows)[0]
+            own = {position for name, cells, _ in found.rows if name == table for position in cells.values()}
+            return [position for position in free if position in own]
+        share = self.rng.choice((0.2, 0.5, 1.0))
+        return [position for position in free if self.rng.random() < share]
+
+    def changed(self, found: Solution) -> Sequence[int]:
+        """The other cells that a twin differs in: a few, or all that results are computed from."""
+        telling = found.changeable[: found.telling]
+        if self.rng.random() < 0.3:
+            return [position for position in telling if not found.hints[position]]
+        others = telling if self.rng.random() < 0.7 else found.changeable
+        return self.rng.sample(others, min(len(others), self.rng.choice((0, 1, 1, 2, 3))))
+
+    def keep_single(self, rows: dict[str, list[Cells]], planted: Sequence[_Single]) -> None:
+        """Let a scalar subquery find one value: other rows that it would find agree with the planted one, or go."""
+        for single in planted:
+            kept = []
+            for row in rows[single.table]:
+                alike = row is not single.row and all(row.get(column) == single.row[column] for column in single.pins)
+                if alike and single.pins:
+                    row.update({column: single.row[column] for column in single.steady})
+                if not (alike and single.pins) or single.tag.startswith("distinct"):
+                    kept.append(row)
+            rows[single.table] = kept
 
     # ------------------------------------------------------------------ changes
 
     def change(self, rows: dict[str, list[Cells]]) -> None:
+        """Remove, change, copy or add one row."""
         filled = [name for name, present in rows.items() if present]
         if not filled:
             name = self.rng.choice(list(rows))
@@ -289,18 +251,22 @@ class _Builder:
                 row[self.rng.choice(own)] = self.identifier(name, own[0])
 
     def random_row(self, name: str) -> Cells:
+        """A row of plain values and constants."""
         return {column: self.value(name, column) for column in self.read[name] if self.rng.random() < 0.85}
 
     def value(self, name: str, column: str) -> Value:
+        """A constant that the column is compared with, a neighbor of one, or a plain value."""
         known = self.hints.get((name, column), [])
         if known and self.rng.random() < 0.6:
             return self.rng.choice(known)
         return self.rng.choice(plain_values(self.kind(name, column)))
 
     def kind(self, name: str, column: str) -> str:
+        """The kind of a column."""
         return self.kinds.get((name, column), "other")
 
     def identifier(self, name: str, column: str) -> Value:
+        """A value that no row has yet."""
         self.fresh += 1
         kind = self.kind(name, column)
         try:
@@ -323,6 +289,7 @@ class _Builder:
             rows[name] = [row for row in rows[name] if not self.orphan(name, row, rows)]
 
     def conform(self, name: str, row: Cells) -> None:
+        """Make each cell fit its column's type and NOT NULL."""
         for column in self.tables[name].columns:
             key = column.name.lower()
             kind = self.kinds[name, key]
@@ -346,6 +313,7 @@ class _Builder:
         return True
 
     def in_key(self, name: str, column: str) -> bool:
+        """Whether a column is part of a key."""
         return any(column in (c.lower() for c in key.columns) for key in self.tables[name].keys)
 
     def keyed(self, name: str, rows: Sequence[Cells]) -> Iterator[Cells]:
@@ -387,6 +355,7 @@ class _Builder:
         return added
 
     def orphan(self, name: str, row: Cells, rows: Mapping[str, Sequence[Cells]]) -> bool:
+        """Whether a row refers to one that is not there."""
         for foreign in self.tables[name].foreign_keys:
             target = foreign.references.lower()
             values = tuple(row.get(column.lower()) for column in foreign.columns)

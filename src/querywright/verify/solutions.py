@@ -36,8 +36,9 @@ class Solution:
 
     ``rows`` are (table, cell by column, tag) with cells as positions in ``values``: cells that an equality joins share a
     position; rows with the same tag that is not empty are one row of a database. ``identifying`` are the positions of
-    free keys and references, ``changeable`` those that a copy may differ in, ``hints`` the constants that a position is
-    compared with.
+    free keys and references, ``changeable`` those that a copy may differ in, the ones that the query groups by, computes
+    with or compares first, up to ``telling``; ``steady`` are those that are the same in all solutions. ``hints`` are the
+    constants that a position is compared with.
     ``solved`` is the share of predicates that hold; ``requirements`` their number.
     """
 
@@ -46,6 +47,8 @@ class Solution:
     kinds: tuple[str, ...]
     identifying: frozenset[int]
     changeable: tuple[int, ...]
+    telling: int
+    steady: frozenset[int]
     hints: tuple[tuple[Value, ...], ...]
     parameters: Mapping[str, Value]
     solved: float
@@ -75,6 +78,7 @@ class _Search:
         self.draft = draft
         self.rng = rng
         self.uniform = uniform
+        self.serial = serial
         self.identifiers = count(serial * _IDENTIFIERS + 1)
 
     def solution(self) -> Solution:
@@ -96,12 +100,16 @@ class _Search:
         good = sum(_holds(predicate, environment) is not False for predicate, environment, _ in involved)
         rows, values, fresh = self.numbered(roots)
         kept = [variable.identifies and not variable.hints for variable in roots]
+        free = [i for i, variable in enumerate(roots) if not kept[i] and not variable.steady]
+        first = [i for i in free if roots[i].hints or roots[i].telling]
         return Solution(
             rows=rows,
             values=values,
             kinds=(*(variable.kind for variable in roots), *("integer" for _ in fresh)),
-            identifying=frozenset([*(i for i, free in enumerate(kept) if free), *fresh]),
-            changeable=tuple(i for i, variable in enumerate(roots) if not kept[i] and not variable.steady),
+            identifying=frozenset([*(i for i, unasked in enumerate(kept) if unasked), *fresh]),
+            changeable=(*first, *(i for i in free if i not in first)),
+            telling=len(first),
+            steady=frozenset(i for i, variable in enumerate(roots) if variable.steady),
             hints=(*(tuple(dict.fromkeys(variable.hints)) for variable in roots), *(() for _ in fresh)),
             parameters={name: variable.root.value for name, variable in self.draft.parameters.items()},
             solved=good / (len(involved) or 1),
@@ -110,6 +118,8 @@ class _Search:
 
     def first_value(self, variable: Variable) -> Value:
         if variable.hints and variable.kind != "other":
+            if variable.constants and self.rng.random() < 0.6:
+                return variable.constants[self.serial % len(variable.constants)]
             return self.rng.choice(variable.hints)
         if variable.identifies and variable.kind in ("integer", "decimal", "float", "text"):
             return as_kind(next(self.identifiers), variable.kind)

@@ -20,16 +20,20 @@ class NotEvaluable(Exception):
 class Variable:
     """A cell whose value is still open; variables that an equality joins share one ``root``.
 
+    ``constants`` are the values it is compared with, ``hints`` those and their neighbors.
     ``identifies``: it is part of a key or a reference. ``steady``: it should have the same value in every solution.
+    ``telling``: a result depends on it, such as a grouping key or the argument of an aggregate.
     """
 
     kind: str
     nullable: bool = True
     parent: Variable | None = None
     hints: list[Value] = field(default_factory=list)
+    constants: list[Value] = field(default_factory=list)
     value: Value = None
     identifies: bool = False
     steady: bool = False
+    telling: bool = False
 
     @property
     def root(self) -> Variable:

@@ -45,7 +45,7 @@ def neighbors(value: Value, kind: str) -> list[Value]:
         except ValueError:
             return []
     if isinstance(value, str) and kind == "text":
-        return [value + "a", value[:-1]] if value else ["a"]
+        return [value + "a"]
     return []
 
 

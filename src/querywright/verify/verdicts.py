@@ -25,9 +25,10 @@ from querywright.sql.schema import Schema
 from querywright.values import Candidate, Check, Grade, Premise, Query, Verdict
 from querywright.verify.answers import outer_limit
 from querywright.verify.compare import column_difference
-from querywright.verify.databases import OBEYED, assuming
 from querywright.verify.mutate import Score, mutation_score
-from querywright.verify.witness import Laboratory, Outcome, Scratch
+from querywright.verify.narrowing import OBEYED, assuming
+from querywright.verify.scratch import Scratch
+from querywright.verify.witness import Laboratory, Outcome
 
 LEAST_NONEMPTY = 0.2
 """Share of the witnesses on which the original must return rows."""

@@ -3,10 +3,8 @@
     with Laboratory(text, schema, "duckdb", bindings=(), seed=0, databases=100) as laboratory:
         outcome = laboratory.run(candidate_text)        # Outcome: databases, nonempty, difference, counterexample, …
 
-All databases of a round are loaded at once: each table holds the rows of every database with its number, and views of the
-tables' names show one of them at a time, so that going to the next costs one statement and the queries run as they are
-written. What looks like a difference is confirmed on real tables with real keys before it counts. The original's answers
-are kept.
+What looks like a difference on a witness is confirmed on real tables with real keys before it counts. The original's answers
+are kept, so that further candidates cost half.
 """
 
 from __future__ import annotations
@@ -16,34 +14,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
-from typing import TypeVar
 
-from querywright.engines.protocol import Connection, Limits, Location
+from querywright.engines.protocol import Location
 from querywright.engines.session import Session, engine_of
-from querywright.errors import StatementTimeout, WorkerLost
 from querywright.sql.ambiguity import ambiguities
 from querywright.sql.facts import Facts
 from querywright.sql.parse import parse_query
 from querywright.sql.qualify import qualify_text
-from querywright.sql.schema import Column, Schema, Table
+from querywright.sql.schema import Schema
 from querywright.values import Bindings, Counterexample
-from querywright.verify.answers import Answer, answer, difference, outer_limit, with_limit
+from querywright.verify.answers import Answer, difference, outer_limit, with_limit
 from querywright.verify.compare import Difference, Terms, terms_of
-from querywright.verify.databases import Witness, columns_read, narrowed, obeyed, witnesses
+from querywright.verify.databases import Builder
+from querywright.verify.narrowing import columns_read, narrowed, obeyed
+from querywright.verify.scratch import Probe, Result, Scratch, answer_all, describe, load, loading, removing, target
 from querywright.verify.shrink import Trial, counterexample, shrunk
 
-_NUMBER = "querywright_witness"
-_MEMORY_BYTES = 2 << 30
-_RUN_LIMIT_S = 60.0
 _SMALL_LIMITS = (1, 2, 3)
 _SHRINK_S = 2.0
 _CONFIRM_S = 4.0
 _CHUNK = 8
-
-Result = TypeVar("Result")
-
-Probe = tuple[int, str, Bindings]
-"""The number of a database, a query, parameter values."""
+_GENERATIONS = 3
+_ENOUGH_NONEMPTY = 0.3
+_SHAPES = 2
+"""The first databases are empty, or hold nothing but chance; they stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +98,8 @@ class Laboratory:
         self.terms: Terms = terms_of(text, self.facts, strict=strict, exact_decimals=exact)
         self.ambiguous = bool(ambiguities(self.facts))
         targets = [self.facts, *(self._facts(query, self.schema) for query in aim)]
-        self.base = witnesses(targets, self.bindings, seed, databases, crowded=crowded)
+        self._builder = Builder(targets, self.bindings, seed, crowded=crowded)
+        self.base = [self._builder.witness(position) for position in range(databases)]
         self._answers: list[Answer] | None = None
 
     def __enter__(self) -> Laboratory:
@@ -144,8 +139,31 @@ class Laboratory:
     def answers(self) -> list[Answer]:
         """The original's answers, one per probe; computed once."""
         if self._answers is None:
-            self._answers = self._ask([(number, text, values) for number, text, values in self.probes])
+            self._answers = self._ask(self.probes)
+            for _ in range(_GENERATIONS):
+                if not self._improve(self._answers):
+                    break
+                self._answers = self._ask(self.probes)
         return self._answers
+
+    def _improve(self, answers: Sequence[Answer]) -> bool:
+        """Replace databases that say nothing where too many of them do; return whether any was replaced.
+
+        Half of the new ones are bred from databases that give an answer.
+        """
+        outcome = self._outcome(answers, time.monotonic())
+        if outcome.nonempty >= _ENOUGH_NONEMPTY * len(answers) and not outcome.null_columns:
+            return False
+        telling = [number for number, one in enumerate(answers) if _says_something(one)]
+        parents = [self.base[number] for number in telling]
+        silent = [number for number in range(_SHAPES, len(answers)) if number not in set(telling)]
+        kept = silent[: len(silent) // 4]
+        for turn, number in enumerate(silent[len(kept) :]):
+            breed = parents and turn % 2 == 0
+            self.base[number] = self._builder.child(parents[turn % len(parents)]) if breed else self._builder.witness(number)
+        self.__dict__.pop("probes", None)
+        self.scratch.forget(self)
+        return bool(silent)
 
     def answers_of(self, candidate: str) -> list[Answer]:
         """The candidate's answers to the same probes."""
@@ -226,7 +244,7 @@ class Laboratory:
         filled = {position for one in good for row in one.rows for position, cell in enumerate(row) if cell is not None}
         return Outcome(
             databases=len(good),
-            nonempty=sum(any(cell is not None for row in one.rows for cell in row) for one in good),
+            nonempty=sum(map(_says_something, good)),
             rows=sum(len(one.rows) for one in good),
             failed=len(mine) - len(good),
             null_columns=tuple(position for position in range(width) if position not in filled),
@@ -239,9 +257,9 @@ class Laboratory:
 
     def _call(self, function: Callable[..., Result], *arguments: object) -> Result:
         def load_all(session: Session) -> None:
-            session.call(load, _loading(self.engine.create_table, self.schema, self.dialect), self.schema, self.base)
+            session.call(load, loading(self.engine.create_table, self.schema, self.dialect), self.schema, self.base)
 
-        return self.scratch.call(self, "views", _views(self.schema), load_all, function, *arguments)
+        return self.scratch.call(self, "views", removing(self.schema), load_all, function, *arguments)
 
     # ------------------------------------------------------------------ confirming
 
@@ -262,7 +280,7 @@ class Laboratory:
             for table in self.schema.tables:
                 session.execute(self.engine.create_table(table))
 
-        drops = [f"DROP TABLE IF EXISTS {_target(table.name)}" for table in self.schema.tables]
+        drops = [f"DROP TABLE IF EXISTS {target(table.name)}" for table in self.schema.tables]
         found = self.scratch.call(self, "tables", drops, create, shrunk, trial, witness.rows, _SHRINK_S)
         if found is None:
             return None
@@ -272,108 +290,5 @@ class Laboratory:
         return Facts(qualify_text(text, schema, self.dialect), schema, self.dialect)
 
 
-class Scratch:
-    """The scratch sessions that laboratories take turns in: one for views over many databases, one for real tables.
-
-    A session holds the tables of one laboratory; another one's arrival replaces them. Processes start when first used.
-    """
-
-    def __init__(self, engine: str) -> None:
-        self._location = Location(engine, writable=True)
-        self._sessions: dict[str, Session] = {}
-        self._owners: dict[str, Laboratory] = {}
-        self._drops: dict[str, list[str]] = {}
-
-    def call(
-        self,
-        owner: Laboratory,
-        kind: str,
-        drops: list[str],
-        create: Callable[[Session], None],
-        function: Callable[..., Result],
-        *arguments: object,
-    ) -> Result:
-        """Run ``function`` in the worker of session ``kind``, on the tables that ``create`` makes and ``drops`` remove."""
-        if kind not in self._sessions:
-            self._sessions[kind] = Session(self._location, Limits(threads=1, memory_bytes=_MEMORY_BYTES)).__enter__()
-        session = self._sessions[kind]
-        if self._owners.get(kind) is not owner:
-            self._owners.pop(kind, None)
-            for statement in self._drops.get(kind, ()):
-                session.execute(statement)
-            self._drops[kind] = drops
-            create(session)
-            self._owners[kind] = owner
-        try:
-            return session.call(function, *arguments, limit_s=_RUN_LIMIT_S)
-        except (StatementTimeout, WorkerLost):
-            self._owners.pop(kind, None)  # the process may be a new one, without the tables
-            raise
-
-    def close(self) -> None:
-        """End the processes."""
-        for session in self._sessions.values():
-            session.close()
-        self._sessions.clear()
-        self._owners.clear()
-
-
-def describe(connection: Connection, text: str, bindings: Bindings) -> tuple[tuple[str, str], ...]:
-    """Worker side: names and types of a query's output columns."""
-    return connection.describe(text, bindings)
-
-
-def load(connection: Connection, statements: Sequence[str], schema: Schema, databases: Sequence[Witness]) -> None:
-    """Worker side: create the numbered tables and the views over them, and fill the tables."""
-    for statement in statements:
-        connection.execute(statement)
-    for position, table in enumerate(schema.tables):
-        rows = [(number, *row) for number, database in enumerate(databases) for row in database.rows[table.name.lower()]]
-        connection.insert(_stored_name(position), [_NUMBER, *(column.name for column in table.columns)], rows)
-
-
-def answer_all(connection: Connection, dialect: str, probes: Sequence[Probe]) -> list[Answer]:
-    """Worker side: answer each probe on its database."""
-    answers = []
-    for number, sql, bindings in probes:
-        connection.execute(_SWITCH.get(dialect, _SWITCH[""]).format(number))
-        answers.append(answer(connection, sql, bindings))
-    return answers
-
-
-_SWITCH = {"duckdb": f"SET VARIABLE {_NUMBER} = {{}}", "": f"UPDATE {_NUMBER} SET number = {{}}"}
-_CURRENT = {"duckdb": f"getvariable('{_NUMBER}')", "": f"(SELECT number FROM {_NUMBER})"}
-
-
-def _stored_name(position: int) -> str:
-    return f"querywright_rows_{position}"
-
-
-def _loading(create_table: Callable[[object], str], schema: Schema, dialect: str) -> list[str]:
-    statements = [f"CREATE TABLE {_NUMBER} AS SELECT 0 AS number"]
-    current = _CURRENT.get(dialect, _CURRENT[""])
-    for position, table in enumerate(schema.tables):
-        plain = tuple(replace(column, not_null=None) for column in table.columns)
-        stored = Table(_stored_name(position), (Column(_NUMBER, "INTEGER"), *plain))
-        statements.append(create_table(stored))
-        namespace, _, _ = table.name.rpartition(".")
-        statements += [f'CREATE SCHEMA IF NOT EXISTS "{namespace}"'] if namespace else []
-        names = ", ".join(_quoted(column.name) for column in table.columns)
-        statements.append(
-            f"CREATE VIEW {_target(table.name)} AS SELECT {names} FROM {_stored_name(position)} WHERE {_NUMBER} = {current}"
-        )
-    return statements
-
-
-def _views(schema: Schema) -> list[str]:
-    """What removes the views and tables of `_loading`."""
-    drops = [f"DROP VIEW IF EXISTS {_target(table.name)}" for table in schema.tables]
-    return [*drops, *(f"DROP TABLE IF EXISTS {name}" for name in (_NUMBER, *map(_stored_name, range(len(schema.tables)))))]
-
-
-def _target(name: str) -> str:
-    return ".".join(_quoted(part) for part in name.split(".", 1))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _says_something(one: Answer) -> bool:
+    return any(cell is not None for row in one.rows for cell in row)

@@ -108,6 +108,7 @@ def _options(request: Request, question: Question, progress: Progress) -> Option
             candidates=request.candidates,
             beam=request.beam,
             seed=request.seed,
+            conditional=request.assume is not None,
         ),
         bindings=_bindings(request.bind, question),
         sample=_sample(request, question.database, progress),

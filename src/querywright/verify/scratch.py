@@ -1,0 +1,143 @@
+"""Scratch sessions of witness databases, and what runs inside them.
+
+All databases of a laboratory are loaded at once: each table holds the rows of every database with its number, and views of the
+tables' names show one of them at a time, so that going to the next costs one statement and queries run as they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from querywright.engines.protocol import Connection, Limits, Location
+from querywright.engines.session import Session
+from querywright.errors import StatementTimeout, WorkerLost
+from querywright.sql.schema import Column, Schema, Table
+from querywright.values import Bindings
+from querywright.verify.answers import Answer, answer
+from querywright.verify.databases import Witness
+
+Result = TypeVar("Result")
+
+Probe = tuple[int, str, Bindings]
+"""The number of a database, a query, parameter values."""
+
+RUN_LIMIT_S = 60.0
+"""The most that one call may take, which is a round of all databases at most."""
+
+_NUMBER = "querywright_witness"
+_MEMORY_BYTES = 2 << 30
+
+
+class Scratch:
+    """The scratch sessions that laboratories take turns in: one for views over many databases, one for real tables.
+
+    A session holds the tables of one laboratory; another one's arrival replaces them. Processes start when first used.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self._location = Location(engine, writable=True)
+        self._sessions: dict[str, Session] = {}
+        self._owners: dict[str, object] = {}
+        self._drops: dict[str, list[str]] = {}
+
+    def call(
+        self,
+        owner: object,
+        kind: str,
+        drops: list[str],
+        create: Callable[[Session], None],
+        function: Callable[..., Result],
+        *arguments: object,
+    ) -> Result:
+        """Run ``function`` in the worker of session ``kind``, on the tables that ``create`` makes and ``drops`` remove."""
+        if kind not in self._sessions:
+            self._sessions[kind] = Session(self._location, Limits(threads=1, memory_bytes=_MEMORY_BYTES)).__enter__()
+        session = self._sessions[kind]
+        if self._owners.get(kind) is not owner:
+            self._owners.pop(kind, None)
+            for statement in self._drops.get(kind, ()):
+                session.execute(statement)
+            self._drops[kind] = drops
+            create(session)
+            self._owners[kind] = owner
+        try:
+            return session.call(function, *arguments, limit_s=RUN_LIMIT_S)
+        except (StatementTimeout, WorkerLost):
+            self._owners.pop(kind, None)  # the process may be a new one, without the tables
+            raise
+
+    def forget(self, owner: object) -> None:
+        """Load the databases of ``owner`` anew before their next use."""
+        self._owners = {kind: known for kind, known in self._owners.items() if known is not owner}
+
+    def close(self) -> None:
+        """End the processes."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+        self._owners.clear()
+
+
+def describe(connection: Connection, text: str, bindings: Bindings) -> tuple[tuple[str, str], ...]:
+    """Worker side: names and types of a query's output columns."""
+    return connection.describe(text, bindings)
+
+
+def load(connection: Connection, statements: Sequence[str], schema: Schema, databases: Sequence[Witness]) -> None:
+    """Worker side: create the numbered tables and the views over them, and fill the tables."""
+    for statement in statements:
+        connection.execute(statement)
+    for position, table in enumerate(schema.tables):
+        rows = [(number, *row) for number, database in enumerate(databases) for row in database.rows[table.name.lower()]]
+        connection.insert(_stored_name(position), [_NUMBER, *(column.name for column in table.columns)], rows)
+
+
+def answer_all(connection: Connection, dialect: str, probes: Sequence[Probe]) -> list[Answer]:
+    """Worker side: answer each probe on its database."""
+    answers = []
+    for number, sql, bindings in probes:
+        connection.execute(_SWITCH.get(dialect, _SWITCH[""]).format(number))
+        answers.append(answer(connection, sql, bindings))
+    return answers
+
+
+_SWITCH = {"duckdb": f"SET VARIABLE {_NUMBER} = {{}}", "": f"UPDATE {_NUMBER} SET number = {{}}"}
+_CURRENT = {"duckdb": f"getvariable('{_NUMBER}')", "": f"(SELECT number FROM {_NUMBER})"}
+
+
+def _stored_name(position: int) -> str:
+    return f"querywright_rows_{position}"
+
+
+def loading(create_table: Callable[[object], str], schema: Schema, dialect: str) -> list[str]:
+    """The statements that create the numbered tables of a schema and the views over them."""
+    statements = [f"CREATE TABLE {_NUMBER} AS SELECT 0 AS number"]
+    current = _CURRENT.get(dialect, _CURRENT[""])
+    for position, table in enumerate(schema.tables):
+        plain = tuple(replace(column, not_null=None) for column in table.columns)
+        stored = Table(_stored_name(position), (Column(_NUMBER, "INTEGER"), *plain))
+        statements.append(create_table(stored))
+        namespace, _, _ = table.name.rpartition(".")
+        statements += [f'CREATE SCHEMA IF NOT EXISTS "{namespace}"'] if namespace else []
+        names = ", ".join(_quoted(column.name) for column in table.columns)
+        statements.append(
+            f"CREATE VIEW {target(table.name)} AS SELECT {names} FROM {_stored_name(position)} WHERE {_NUMBER} = {current}"
+        )
+    return statements
+
+
+def removing(schema: Schema) -> list[str]:
+    """What removes the views and tables of `loading`."""
+    drops = [f"DROP VIEW IF EXISTS {target(table.name)}" for table in schema.tables]
+    return [*drops, *(f"DROP TABLE IF EXISTS {name}" for name in (_NUMBER, *map(_stored_name, range(len(schema.tables)))))]
+
+
+def target(name: str) -> str:
+    """A table's name as it is written in a statement."""
+    return ".".join(_quoted(part) for part in name.split(".", 1))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
