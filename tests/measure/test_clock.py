@@ -86,8 +86,8 @@ def test_a_slow_original_is_timed_once_for_its_baseline() -> None:
 def test_a_slow_original_far_behind_is_stopped_once_its_pair_is_decided() -> None:
     session = constant(40.0, 1.0)
     timing = confirm(session)
-    assert session.order == "OC" + "OCO" * COMPLETE_ROUNDS + "OC" * 10
-    assert [run.wall_ns / 1e9 for run in timing.original] == [40.0] * COMPLETE_ROUNDS + [DECISIVE] * 10
+    assert session.order == "OC" + "OCO" * COMPLETE_ROUNDS + "OC" * (15 - COMPLETE_ROUNDS)
+    assert [run.wall_ns / 1e9 for run in timing.original] == [40.0] * COMPLETE_ROUNDS + [DECISIVE] * (15 - COMPLETE_ROUNDS)
     assert (timing.ratio, timing.low, timing.censored) == (40.0, DECISIVE, None)
     assert recommended(timing)
 

@@ -205,6 +205,8 @@ class Builder:
     def change(self, rows: dict[str, list[Cells]]) -> None:
         """Remove, change, copy or add one row."""
         filled = [name for name, present in rows.items() if present]
+        if not rows:
+            return
         if not filled:
             name = self.rng.choice(list(rows))
             rows[name].append(self.random_row(name))

@@ -10,7 +10,7 @@ are kept, so that further candidates cost half.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
@@ -124,9 +124,8 @@ class Laboratory:
         """Compare ``candidate`` with the original on all databases; stops at the first confirmed difference."""
         started = time.monotonic()
         mine = self.answers()
-        theirs = self.answers_of(candidate)
         unconfirmed = 0
-        for position in self.differing(mine, theirs):
+        for position in self.differing(candidate):
             if time.monotonic() - started > _CONFIRM_S and unconfirmed:
                 break
             number, variant, _ = self.probes[position]
@@ -165,18 +164,25 @@ class Laboratory:
         self.scratch.forget(self)
         return bool(silent)
 
-    def answers_of(self, candidate: str) -> list[Answer]:
-        """The candidate's answers to the same probes."""
-        swapped = self._texts(candidate)
-        return self._ask([(number, swapped[text], values) for number, text, values in self.probes])
+    def differing(self, candidate: str) -> Iterator[int]:
+        """Positions of the probes where the candidate's answer differs."""
+        mine, texts = self.answers(), self._texts(candidate)
+        asked = [position for position, (_, text, _) in enumerate(self.probes) if text in texts]
+        theirs = self._ask([(number, texts[text], values) for number, text, values in (self.probes[i] for i in asked)])
+        for position, other in zip(asked, theirs, strict=True):
+            if difference(mine[position], other, self.terms, self._lifted(position)) is not None:
+                yield position
 
     def _texts(self, candidate: str) -> dict[str, str]:
-        """The candidate to run in place of each text of the original: the same LIMIT is lowered to the same number."""
+        """The candidate to run in place of each text of the original.
+
+        The same outermost LIMIT is lowered to the same number; a candidate that has another one is not run with small limits.
+        """
         limit, own = (outer_limit(parse_query(text, self.dialect)) for text in (self.text, candidate))
-        return {
-            text: (with_limit(candidate, self.dialect, rows) or candidate) if rows and own == limit else candidate
-            for rows, text in self.variants.items()
+        lowered = {
+            text: with_limit(candidate, self.dialect, rows) for rows, text in self.variants.items() if rows and own == limit
         }
+        return {self.text: candidate} | {text: small for text, small in lowered.items() if small is not None}
 
     def told_apart(self, other: str, seconds: float) -> bool | None:
         """Whether some database gives ``other`` another answer than the original; None if it fails on all, or time is up.
@@ -186,13 +192,14 @@ class Laboratory:
         deadline = time.monotonic() + seconds
         mine = self.answers()
         order = sorted(range(len(mine)), key=lambda position: (mine[position].error is not None, not mine[position].rows))
-        swapped = self._texts(other)
+        texts = self._texts(other)
+        order = [position for position in order if self.probes[position][1] in texts]
         worked = False
         for start in range(0, len(order), _CHUNK):
             if time.monotonic() > deadline:
                 return None
             chunk = order[start : start + _CHUNK]
-            theirs = self._ask([(number, swapped[text], values) for number, text, values in (self.probes[i] for i in chunk)])
+            theirs = self._ask([(number, texts[text], values) for number, text, values in (self.probes[i] for i in chunk)])
             worked = worked or any(one.error is None for one in theirs)
             if not worked:
                 return None
@@ -204,14 +211,6 @@ class Laboratory:
     def describe(self, text: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a query's output columns; raises `StatementError` where the engine refuses it."""
         return self._call(describe, text, self.base[0].parameters if self.base else ())
-
-    def differing(self, mine: Sequence[Answer], theirs: Sequence[Answer]) -> list[int]:
-        """Positions of the probes where the answers differ."""
-        return [
-            position
-            for position, (ours, other) in enumerate(zip(mine, theirs, strict=True))
-            if difference(ours, other, self.terms, self._lifted(position)) is not None
-        ]
 
     @cached_property
     def variants(self) -> dict[int, str]:
