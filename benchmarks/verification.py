@@ -1,4 +1,4 @@
-"""Measures the two speed bars of verification: python benchmarks/verification.py
+"""Measures the two speed bars of verification: python benchmarks/verification.py [comparison | TPC-DS query numbers]
 
 1. Comparing two results of 1,000,000 rows against materializing one of them (DuckDB, integers, decimals, text, dates).
 2. A round of 100 witness databases for each TPC-DS query.
@@ -7,12 +7,17 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 
 from querywright.engines.protocol import Connection, Limits, Location
 from querywright.engines.session import engine_of
-from querywright.verify.compare import Terms, compare, store_original
+from querywright.sql.schema import Schema
+from querywright.verify.compare import Terms, compare, store_originalfrom querywright.verify.witness import Laboratory
+from querywright.workloads import tpcds
+from querywright.workloads.driver import build_once, instance
 
 ROWS = 1_000_000
 SETUP = f"""
@@ -47,7 +52,41 @@ def comparison(connection: Connection, copies: int) -> tuple[float, float, float
     return materialize, store, both
 
 
+def witness_round(schema: Schema, text: str) -> tuple[float, float, float, int]:
+    """Seconds to make and load 100 databases, to run the original and a candidate on all of them, and a further candidate; non-empty ones."""
+    start = time.perf_counter()
+    with Laboratory(text, schema, "duckdb", databases=100) as laboratory:
+        laboratory.describe(text)
+        ready = time.perf_counter()
+        laboratory.answers()
+        outcome = laboratory.run(text)
+        both = time.perf_counter()
+        laboratory.run(text)
+        return ready - start, both - ready, time.perf_counter() - both, outcome.nonempty
+
+
+def rounds(names: Sequence[str]) -> None:
+    """One line for each TPC-DS query, then the medians."""
+    location = Location("duckdb", str(build_once(instance("tpcds", {"sf": "0.01"}), lambda *_: None)))
+    with closing(engine_of(location).connect(location, Limits(threads=1))) as connection:
+        schema = connection.schema().with_keys(tpcds.tables({"sf": "0.01"}))
+    measured = []
+    for name, text in tpcds.queries("duckdb").items():
+        if names and name not in names:
+            continue
+        measured.append(witness_round(schema, text))
+        ready, both, further, nonempty = measured[-1]
+        print(f"{name}: ready {ready:.2f} s, original and candidate {both:.2f} s, further candidate {further:.2f} s, {nonempty} non-empty")
+    slow = sum(both > 2 for _, both, _, _ in measured)
+    medians = ", ".join(f"{statistics.median(column):.2f}" for column in list(zip(*measured, strict=True))[:3])
+    print(f"medians: {medians} s; {slow} of {len(measured)} rounds took more than 2 s")
+
+
 def main() -> None:
+    if sys.argv[1:] != ["comparison"]:
+        rounds(sys.argv[1:])
+        if sys.argv[1:]:
+            return
     for threads in (1, 2):
         location = Location("duckdb", setup=(SETUP,), writable=True)
         with closing(engine_of(location).connect(location, Limits(threads=threads))) as connection:

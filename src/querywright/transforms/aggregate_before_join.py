@@ -25,8 +25,9 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.facts import Facts, Source
-from querywright.sql.predicates import conjuncts, set_where, where_conjuncts
+from querywright.sql.facts import Facts
+from querywright.sql.predicates import conjuncts, where_conjuncts
+from querywright.transforms._from_clause import aggregate_calls, aliases, components, freely_joined, write_inner_joins
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "pushdown"
@@ -47,7 +48,7 @@ class Split(Site):
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """Aggregating SELECTs over inner joins some of whose sources only supply grouping columns."""
     for select in facts.selects():
-        aggregates = _aggregate_calls(select)
+        aggregates = aggregate_calls(select)
         if not aggregates or len(facts.sources(select)) < 2:
             continue
         found = _examine(select, aggregates, facts)
@@ -57,7 +58,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
 
 def _examine(select: exp.Select, aggregates: list[exp.Expr], facts: Facts) -> Site | Blocked | None:
     sources = facts.sources(select)
-    if any(not _inner(source) for source in sources.values()) or select.args.get("laterals"):
+    if not all(freely_joined(source, facts) for source in sources.values()) or select.args.get("laterals"):
         return Blocked(select, "every join of the block must be an inner join of tables or derived tables")
     for call in aggregates:
         bare = call.this if isinstance(call, exp.Filter) else call
@@ -76,8 +77,9 @@ def _examine(select: exp.Select, aggregates: list[exp.Expr], facts: Facts) -> Si
     }
     above = grouping - arguments
     below = frozenset(sources) - above
-    if not above or not below or not _connected(select, below, facts):
-        return None
+    links = [aliases(predicate, select, facts) & below for predicate in _predicates(select)]
+    if not above or not below or len(components(sorted(below), links)) > 1:
+        return None  # a cross product must not be grouped by accident
     kept = _kept_columns(select, below, aggregates, facts)
     if not kept:
         return None  # a cross product with a global aggregate, which is one row even where the original has none
@@ -129,17 +131,13 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     )
     below = [source.node for alias, source in sources.items() if alias in site.below]
     above = [source.node for alias, source in sources.items() if alias not in site.below]
-    inner.set("from_", exp.From(this=below[0].copy()))
-    inner.set("joins", [exp.Join(this=node.copy(), kind="CROSS") for node in below[1:]] or None)
-    set_where(inner, [predicate.copy() for predicate in pushed])
     if names:
         inner.set("group", exp.Group(expressions=[exp.column(column, table=alias) for alias, column in names]))
-    _prefer_on(inner)
+    below = [source.node.copy() for alias, source in sources.items() if alias in site.below]
+    above = [source.node.copy() for alias, source in sources.items() if alias not in site.below]
+    write_inner_joins(inner, below, [predicate.copy() for predicate in pushed])
     grouped = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier(name)))
-    select.set("from_", exp.From(this=grouped))
-    select.set("joins", [exp.Join(this=node.copy(), kind="CROSS") for node in above])
-    set_where(select, [predicate.copy() for predicate in remaining])
-    _prefer_on(select)
+    write_inner_joins(select, [grouped, *above], [predicate.copy() for predicate in remaining])
     return facts.tree
 
 
@@ -162,29 +160,6 @@ def _merged(call: exp.Expr, partial: Callable[[exp.Expr], exp.Column]) -> exp.Ex
         present = exp.Sum(this=partial(like(exp.Count(this=bare.this.copy()))))
         return exp.Paren(this=exp.Div(this=exp.cast(total, "DOUBLE"), expression=present))
     return exp.Sum(this=partial(call))
-
-
-def _prefer_on(select: exp.Select) -> None:
-    """Write join conditions in ON: each WHERE conjunct goes to the first join after which all its sources are in scope."""
-    start = select.args["from_"].this
-    joins: list[exp.Join] = select.args.get("joins") or []
-    own = {start.alias_or_name, *(join.alias_or_name for join in joins)}
-    conditions: dict[int, list[exp.Expr]] = {}
-    rest: list[exp.Expr] = []
-    order = [start.alias_or_name, *(join.alias_or_name for join in joins)]
-    for predicate in where_conjuncts(select):
-        used = {column.table for column in predicate.find_all(exp.Column)} & own
-        nested = any(predicate.find_all(exp.Query))
-        if len(used) < 2 or nested:
-            rest.append(predicate)
-        else:
-            conditions.setdefault(max(order.index(alias) for alias in used) - 1, []).append(predicate)
-    for position, join in enumerate(joins):
-        if position in conditions:
-            joined = [predicate.copy() for predicate in conditions[position]]
-            join.set("on", joined[0] if len(joined) == 1 else exp.and_(*joined, copy=False))
-            join.set("kind", None)
-    set_where(select, [predicate.copy() for predicate in rest])
 
 
 def _predicates(select: exp.Select) -> list[exp.Expr]:
@@ -234,46 +209,12 @@ def _has_ancestor(node: exp.Expr, region: exp.Expr) -> bool:
     return False
 
 
-def _aggregate_calls(select: exp.Select) -> list[exp.Expr]:
-    """Aggregate calls of this block with their FILTER, not the functions of windows."""
-    calls: list[exp.Expr] = []
-    for call in select.find_all(exp.AggFunc, bfs=False):
-        if call.parent_select is not select:
-            continue
-        unit = call.parent if isinstance(call.parent, exp.Filter) else call
-        if isinstance(unit.parent, exp.Window) and unit.parent.this is unit:
-            continue
-        calls.append(unit)
-    return calls
-
-
-def _inner(source: Source) -> bool:
-    join = source.join
-    known = source.table is not None or source.query is not None
-    return known and (join is None or (join.side == "" and join.kind in ("", "INNER", "CROSS") and not join.args.get("using")))
-
-
 def _may_fail(node: exp.Expr) -> bool:
     """A cast from text, or a function this module knows nothing about, may raise an error."""
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
         source = node.this.type
         return source is None or source.is_type(*exp.DataType.TEXT_TYPES) or source.is_type(exp.DataType.Type.UNKNOWN)
     return isinstance(node, exp.Anonymous)
-
-
-def _connected(select: exp.Select, below: frozenset[str], facts: Facts) -> bool:
-    """Whether the grouped side joins among itself through predicates: a cross product must not be grouped by accident."""
-    remaining = set(below)
-    reached = {next(iter(sorted(below)))}
-    predicates = [{c.table for c in facts.local_columns(p, select)} & below for p in _predicates(select)]
-    grown = True
-    while grown:
-        grown = False
-        for used in predicates:
-            if used & reached and not used <= reached:
-                reached |= used
-                grown = True
-    return remaining <= reached
 
 
 def _identifies_rows(select: exp.Select, start: set[tuple[str, str]], below: frozenset[str], facts: Facts) -> bool:

@@ -26,7 +26,7 @@ from querywright.verify.values import fits, plain_values
 _MOST_BROKEN = 30
 _MOST_BLOCKS = 5
 _MOST_ROWS = 12
-_FRESH = 5_000
+_FRESH = 700
 """Identifiers from here on are of rows that were not planted."""
 
 Cells = dict[str, Value]

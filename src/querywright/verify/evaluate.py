@@ -183,6 +183,12 @@ def _cast(node: exp.Expr, environment: Environment) -> Value:
     return as_kind(evaluate(node.this, environment), kind_of(node.args["to"].sql()))
 
 
+def _date(node: exp.Expr, environment: Environment) -> Value:
+    if node.expressions:
+        raise NotEvaluable("a date with modifiers")
+    return as_kind(evaluate(node.this, environment), "date")
+
+
 def _literal(node: exp.Expr, environment: Environment) -> Value:
     if node.args["is_string"]:
         return node.name
@@ -327,6 +333,8 @@ _RULES: dict[type, Rule] = {
     exp.Coalesce: _coalesce,
     exp.Nullif: _nullif,
     exp.Cast: _cast,
+    exp.Date: _date,
+    exp.TsOrDsToDate: _date,
     exp.Interval: _interval,
     exp.Substring: _substring,
     exp.Extract: _part(""),

@@ -23,8 +23,8 @@ from querywright.verify.values import neighbors, plain_values
 _MOST_REPAIRS = 40
 _MOST_CHOICES = 14
 _MOST_COPIES = 24
-_IDENTIFIERS = 60
-"""Identifiers set apart for each solution."""
+_STRIDE = 50
+"""Identifiers of different solutions interleave: they stay small, so that sums of their squares stay exact."""
 
 
 PlannedRow = tuple[str, Mapping[str, int], str]
@@ -79,7 +79,7 @@ class _Search:
         self.rng = rng
         self.uniform = uniform
         self.serial = serial
-        self.identifiers = count(serial * _IDENTIFIERS + 1)
+        self.identifiers = count(serial % _STRIDE + 1, _STRIDE)
 
     def solution(self) -> Solution:
         predicates = self.draft.predicates
