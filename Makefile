@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c 
 .PHONY: demo test lint types layers docs check clean
 
 demo: $(VENV)/.core  ## set up, then make a slow query fast on an embedded database
-	$(VENV)/bin/qw optimize examples/referred_orders.sql --db shop
+	$(VENV)/bin/qw optimize examples/sign_up_numbers.sql --db shop
 
 test: $(VENV)/.dev  ## set up, then run the tests
 	$(VENV)/bin/python -m pytest -n 2

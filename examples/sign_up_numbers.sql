@@ -1,5 +1,5 @@
-/* The how-manieth user of the region was each user?
-   Counting "all that came before" is an old trick from before window functions. */
+/* First, second, third … user of the region: the number of each sign-up.
+   Counting "all that came before" is a trick from before window functions. */
 SELECT u.id,
        u.email,
        u.region,

@@ -9,6 +9,9 @@ import pytest
 
 from querywright.settings import settings
 
+# Looked through for doctests, the conftest modules of several folders would collide by name; pytest loads them all the same.
+collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the expected results in tests/fixtures; check them by eye")

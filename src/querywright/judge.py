@@ -115,9 +115,9 @@ def open_case(
         try:
             case.baseline = case.clock.baseline(query)
         except ExecutionError as error:
-            raise QueryError(
-                f"{query.name or 'The query'} fails on {database.name}: {error.message}", "Correct the query."
-            ) from error
+            out_of_memory = isinstance(error, StatementOutOfMemory)
+            remedy = "Give the engine more with --memory." if out_of_memory else "Correct the query."
+            raise QueryError(f"{query.name or 'The query'} fails on {database.name}: {error.message}", remedy) from error
         if smaller is not None:
             case.benches.append(Bench(smaller, stack.enter_context(Session(smaller.location, limits))))
         if not case.baseline.stopped:

@@ -16,7 +16,7 @@ from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.engines.protocol import Limits
 from querywright.engines.session import Session, engine_of
-from querywright.errors import InputError
+from querywright.errors import ExecutionError, InputError
 from querywright.judge import Bench, Case, Rules, compare_data, environment, judge, open_case
 from querywright.propose import rules as rule_proposer
 from querywright.propose.protocol import Proposal
@@ -132,8 +132,11 @@ def verify(
         verdict = verifier.verdict(rewritten)
         if database is None or verdict.grade in ("refuted", "unverifiable"):
             return verdict
-        with Session(database.location) as session:
-            return compare_data(Bench(database, session), verifier, rewritten, verdict, limit_s)
+        try:
+            with Session(database.location) as session:
+                return compare_data(Bench(database, session), verifier, rewritten, verdict, limit_s)
+        except ExecutionError as error:
+            return replace(verdict, grade="unknown", reason=f"On {database.name}: {error.message}")
 
 
 def _expander(prepared: Prepared, seed: int) -> Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]:

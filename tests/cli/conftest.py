@@ -23,6 +23,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.mkdir()
     monkeypatch.chdir(path)
     monkeypatch.delenv("QUERYWRIGHT_RUNS", raising=False)
+    # Workers take the machine's timing lock from the temporary folder. Nothing here depends on times, so nothing need wait.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     settings.cache_clear()
     return path
 

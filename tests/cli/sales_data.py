@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TABLES = {
-    "accounts": "SELECT i AS id, 'name ' || i AS name, 'city ' || i % 20 AS city FROM range(1, 3001) AS rows(i)",
-    "orders": "SELECT i AS id, 1 + i * 7 % 3000 AS account_id, CASE WHEN i % 5 = 0 THEN 1 + i * 11 % 3000 END AS referrer_id, "
-    "i % 97 AS amount FROM range(1, 6001) AS rows(i)",
+    "accounts": "SELECT i AS id, 'name ' || i AS name, 'city ' || i % 20 AS city FROM range(1, 1201) AS rows(i)",
+    "orders": "SELECT i AS id, 1 + i * 7 % 1200 AS account_id, CASE WHEN i % 5 = 0 THEN 1 + i * 11 % 1200 END AS referrer_id, "
+    "i % 97 AS amount FROM range(1, 2501) AS rows(i)",
 }
 DEFINITIONS = """
 CREATE TABLE accounts (id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT NOT NULL);
@@ -31,7 +31,7 @@ ORDER_COUNTS = """
 SELECT a.id,
        (SELECT count(*) FROM orders o WHERE o.account_id = a.id AND o.amount > 5) AS orders
 FROM accounts a
-WHERE a.id <= 600
+WHERE a.id <= 400
 """
 """Slow on SQLite, which reads all orders for each account."""
 

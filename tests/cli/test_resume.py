@@ -15,7 +15,6 @@ from sales_data import REFERRED, Command, Save
 
 MOMENTS = {
     "the input is stored": "input/metadata.json",
-    "the iteration has begun": "iterations/iteration_1/input.sql",
     "an attempt is judged": "iterations/iteration_1/attempts.jsonl",
     "the iteration is over": "iterations/iteration_1/benchmark_summary.json",
 }

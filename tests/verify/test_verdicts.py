@@ -153,6 +153,14 @@ def test_ambiguous_originals_are_named_and_not_refuted_by_ties() -> None:
     assert wrong.grade == "refuted"
 
 
+def test_ties_below_a_limit_are_not_refuted_either() -> None:
+    original = "SELECT id, title, ROW_NUMBER() OVER (ORDER BY salary) AS n FROM employee LIMIT 5"
+    candidate = (
+        "SELECT id, title, ROW_NUMBER() OVER (ORDER BY salary) AS n FROM (SELECT * FROM employee ORDER BY salary LIMIT 5) AS e"
+    )
+    assert verdict_of(original, candidate).grade != "refuted"
+
+
 def test_witnesses_obey_checks() -> None:
     ddl = "CREATE TABLE t (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL CHECK (amount > 0))"
     verdict = verdict_of("SELECT id FROM t WHERE amount > 0", "SELECT id FROM t", schema=schema_of(ddl, "duckdb"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from querywright.judge import Case, confirm
-from querywright.measure.decision import recommended
+from querywright.measure.decision import LEAST_GAIN, recommended
 from querywright.values import Attempt, Outcome, Status
 
 MOST_CONFIRMATIONS = 3
@@ -18,7 +18,9 @@ def conclude(case: Case, attempts: Sequence[Attempt]) -> Outcome:
     if case.refusal:
         return Outcome(query, "refused", None, (), reason=case.refusal)
     timed = sorted((a for a in attempts if a.timing is not None), key=lambda a: -a.timing.ratio if a.timing else 0.0)
-    usable = [attempt for attempt in timed if not case.conditional(attempt) and attempt.timing and attempt.timing.ratio > 1.0]
+    usable = [
+        attempt for attempt in timed if not case.conditional(attempt) and attempt.timing and attempt.timing.ratio > LEAST_GAIN
+    ]
     conditional = tuple(
         attempt for attempt in timed if case.conditional(attempt) and attempt.timing and attempt.timing.ratio > 1.0
     )

@@ -58,12 +58,13 @@ def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query
     if isinstance(tree, exp.Subquery) and not tree.args.get("alias"):
         tree = tree.unnest()
     writing = next((node for node in tree.walk() if isinstance(node, _WRITES)), None)
-    if writing is not None or not isinstance(tree, exp.Query):
-        found = (writing or tree).key.upper()
+    if writing is not None:
         raise QueryError(
-            f"{source} is not a read-only query: it contains {found}.",
+            f"{source} is not a read-only query: it contains {writing.key.upper()}.",
             "Querywright only reads; give a SELECT statement.",
         )
+    if not isinstance(tree, exp.Query):
+        raise QueryError(f"{source} is not a SELECT statement.", "Querywright only reads; give a SELECT statement.")
     calls = side_effects(tree)
     if calls:
         raise QueryError(
@@ -85,6 +86,8 @@ def normalize_parameters(text: str, dialect: str) -> str:
         tokens = sqlglot.tokenize(text, read=dialect)
     except TokenError:
         return text  # parse_query reports it with its position
+    if not tokens:
+        return text
     pieces: list[str] = []
     end = unnamed = depth = 0
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):

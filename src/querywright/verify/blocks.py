@@ -207,6 +207,8 @@ class Draft:
             if isinstance(left, Variable) and isinstance(right, Variable):
                 if not breaking:
                     self.equate(left, right)
+                elif self.rng.random() < 0.5:  # NULL on both sides: not equal, but alike to GROUP BY and DISTINCT
+                    left.hints = right.hints = [None]
                 return
         self.predicates.append((_broken(bare) if breaking else bare, environment))
         self.hint(bare, environment)

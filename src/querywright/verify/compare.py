@@ -271,7 +271,8 @@ class _Comparer:
         pairs = zip(self.columns[_ORIGINAL], self.columns[_CANDIDATE], strict=True)
         same = " AND ".join(self.same(f"o.{_quoted(a)}", f"c.{_quoted(b)}") for a, b in pairs)
         partner = f"SELECT 1 FROM {_quoted(_CANDIDATE)} AS c WHERE {same}"
-        return not self.exists(f"SELECT 1 FROM {_quoted(_ORIGINAL)} AS o WHERE NOT EXISTS ({partner})")
+        missing = f"SELECT COUNT(*) FROM {_quoted(_ORIGINAL)} AS o WHERE NOT EXISTS ({partner})"
+        return self.connection.fetch(missing).rows[0][0] == 0
 
     def leftovers(self) -> tuple[list[Row], list[Row], str]:
         """Rows without a partner on either side, and why that could not be found out. Without tolerance only a few are listed."""

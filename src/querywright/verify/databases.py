@@ -221,12 +221,23 @@ class Builder:
             self.alter(name, row, present)
         elif dice < 0.35:
             present.append(self.random_row(name))
+        elif dice < 0.50:
+            self.level(name, present)
         elif len(present) < _MOST_ROWS:
             copy = dict(row)
-            if dice > 0.45:
+            if dice > 0.60:
                 self.alter(name, copy, present)
             self.freshen(name, copy, present)
             present.append(copy)
+
+    def level(self, name: str, present: Sequence[Cells]) -> None:
+        """Give a column the same value, mostly NULL, in about half of the rows: ties, and groups of NULLs."""
+        if self.read[name]:
+            column = self.rng.choice(self.read[name])
+            value = None if self.rng.random() < 0.6 else self.value(name, column)
+            for row in present:
+                if self.rng.random() < 0.6:
+                    row[column] = value
 
     def alter(self, name: str, row: Cells, others: Sequence[Cells]) -> None:
         """Change one or two cells that the queries read."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from querywright.sql.predicates import conjunction, conjuncts
-from querywright.verify.witness import Laboratory
+from querywright.verify.databases import Witness
+from querywright.verify.witness import SURVIVED, Laboratory
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +73,35 @@ class Score:
 def mutation_score(tree: exp.Query, judged: Laboratory, control: Callable[[], Laboratory], seconds: float) -> Score:
     """The share of the mutants of ``tree`` that the databases of ``judged`` kill.
 
-    Survivors that the other, larger databases of ``control`` do not kill either count as equivalent to the original.
-    Mutants that fail, or that there is no time for, are left out.
+    Survivors that the larger databases of ``control`` do not kill either count as equivalent to the original. A database of
+    ``control`` that kills one is added to those of ``judged``, which then have to kill it too. Mutants that fail, or
+    that there is no time for, are left out.
     """
     deadline = time.monotonic() + seconds
     killed = 0
     survivors: list[Mutant] = []
     for mutant in mutants(tree, judged.dialect):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
-        verdict = judged.told_apart(mutant.text, left)
-        killed += verdict is True
-        survivors += [mutant] if verdict is False else []
-    alive = [mutant for mutant in survivors if control().told_apart(mutant.text, max(1.0, deadline - time.monotonic()))]
-    missed = alive[0].change if alive else ""
-    return Score(killed, len(alive), len(survivors) - len(alive), missed)
+        verdict = judged.killer(mutant.text, deadline - _CONTROL_SHARE * seconds - time.monotonic())
+        killed += verdict is not None and verdict >= 0
+        survivors += [mutant] if verdict == SURVIVED else []
+    missed: list[Mutant] = []
+    equivalent = 0
+    additions: dict[int, Witness] = {}
+    for mutant in survivors:
+        position = control().killer(mutant.text, deadline - time.monotonic())
+        equivalent += position == SURVIVED
+        if position is not None and position >= 0:
+            missed.append(mutant)
+            additions[position] = control().base[position]
+    alive = missed
+    if missed:
+        judged.adopt(list(additions.values()))
+        alive = [mutant for mutant in missed if judged.killer(mutant.text, _CONTROL_SHARE * seconds) == SURVIVED]
+    return Score(killed + len(missed) - len(alive), len(alive), equivalent, alive[0].change if alive else "")
 
+
+_CONTROL_SHARE = 0.4
+"""The part of the time kept for the survivors."""
 
 Rule = Callable[[exp.Expr], Iterator[exp.Expr]]
 """Yields replacements of a node, which itself stays as it is."""

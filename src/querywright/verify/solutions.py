@@ -118,7 +118,7 @@ class _Search:
 
     def first_value(self, variable: Variable) -> Value:
         if variable.hints and variable.kind != "other":
-            if variable.constants and self.rng.random() < 0.6:
+            if variable.constants and self.rng.random() < 0.8:
                 return variable.constants[self.serial % len(variable.constants)]
             return self.rng.choice(variable.hints)
         if variable.identifies and variable.kind in ("integer", "decimal", "float", "text"):

@@ -137,13 +137,8 @@ class Verifier:
         except ExecutionError as error:
             return Verdict("refuted", reason=f"The candidate fails: {error.message}")
         if outcome.difference is not None:
-            return self._conditional(text, candidate) or Verdict(
-                "refuted",
-                checks=(self._check(outcome, None),),
-                counterexample=outcome.counterexample,
-                reason=outcome.difference.reason,
-            )
-        return self._survived(outcome, ())
+            return self._conditional(text, candidate) or self._refuted(outcome)
+        return self._survived(outcome, (), text)
 
     # ------------------------------------------------------------------ steps
 
@@ -156,7 +151,7 @@ class Verifier:
             self.engine,
             bindings=self.query.bindings,
             seed=self.seed if seed is None else seed,
-            databases=_AIMED_DATABASES if aim else self.databases,
+            databases=_AIMED_DATABASES if aim or crowded else self.databases,
             strict=self.strict,
             aim=aim,
             crowded=crowded,
@@ -218,15 +213,27 @@ class Verifier:
         if not premises:
             return None
         outcome = self._run(self._laboratory(assuming(self.schema, premises), seed=self.seed + 3), text)
-        return self._survived(outcome, premises) if outcome.difference is None else None
+        return self._survived(outcome, premises, "") if outcome.difference is None else None
 
-    def _survived(self, outcome: Outcome, premises: tuple[Premise, ...]) -> Verdict:
-        reached, reason = grade(outcome, None, self.laboratory.facts.tree.named_selects)
+    def _survived(self, outcome: Outcome, premises: tuple[Premise, ...], text: str) -> Verdict:
+        names = self.laboratory.facts.tree.named_selects
+        reached, reason = grade(outcome, None, names)
         score = None
         if reached == "tested":
+            known = len(self.laboratory.base)
             score = self.score
-            reached, reason = grade(outcome, score, self.laboratory.facts.tree.named_selects)
+            if text and len(self.laboratory.base) > known:
+                # Looking for mutants that were missed has added databases, which the candidate must pass as well.
+                again = self._run(self.laboratory, text)
+                if again.difference is not None:
+                    return self._refuted(again)
+            reached, reason = grade(outcome, score, names)
         return Verdict(reached, premises, (self._check(outcome, score),), self.modulo, reason=reason)
+
+    def _refuted(self, outcome: Outcome) -> Verdict:
+        assert outcome.difference is not None
+        reason = outcome.difference.reason
+        return Verdict("refuted", checks=(self._check(outcome, None),), counterexample=outcome.counterexample, reason=reason)
 
     def _check(self, outcome: Outcome, score: Score | None) -> Check:
         return Check(

@@ -25,7 +25,7 @@ from querywright.sql.schema import Schema
 from querywright.values import Bindings, Counterexample
 from querywright.verify.answers import Answer, difference, outer_limit, with_limit
 from querywright.verify.compare import Difference, Terms, terms_of
-from querywright.verify.databases import Builder
+from querywright.verify.databases import Builder, Witness
 from querywright.verify.narrowing import columns_read, narrowed, obeyed
 from querywright.verify.scratch import Probe, Result, Scratch, answer_all, describe, load, loading, removing, target
 from querywright.verify.shrink import Trial, counterexample, shrunk
@@ -34,6 +34,10 @@ _SMALL_LIMITS = (1, 2, 3)
 _SHRINK_S = 2.0
 _CONFIRM_S = 4.0
 _CHUNK = 8
+
+SURVIVED = -1
+"""No database tells a mutant apart."""
+
 _GENERATIONS = 3
 _ENOUGH_NONEMPTY = 0.3
 _SHAPES = 2
@@ -96,7 +100,7 @@ class Laboratory:
         self.facts = self._facts(text, self.schema)
         exact = self.engine.CAPABILITIES.exact_decimals
         self.terms: Terms = terms_of(text, self.facts, strict=strict, exact_decimals=exact)
-        self.ambiguous = bool(ambiguities(self.facts))
+        self.ambiguous = any(found.kind != "clock" and not found.top_level for found in ambiguities(self.facts))
         targets = [self.facts, *(self._facts(query, self.schema) for query in aim)]
         self._builder = Builder(targets, self.bindings, seed, crowded=crowded)
         self.base = [self._builder.witness(position) for position in range(databases)]
@@ -138,11 +142,12 @@ class Laboratory:
     def answers(self) -> list[Answer]:
         """The original's answers, one per probe; computed once."""
         if self._answers is None:
-            self._answers = self._ask(self.probes)
+            answers = self._ask(self.probes)
             for _ in range(_GENERATIONS):
-                if not self._improve(self._answers):
+                if not self._improve(answers):
                     break
-                self._answers = self._ask(self.probes)
+                answers = self._ask(self.probes)
+            self._answers = answers
         return self._answers
 
     def _improve(self, answers: Sequence[Answer]) -> bool:
@@ -156,13 +161,19 @@ class Laboratory:
         telling = [number for number, one in enumerate(answers) if _says_something(one)]
         parents = [self.base[number] for number in telling]
         silent = [number for number in range(_SHAPES, len(answers)) if number not in set(telling)]
-        kept = silent[: len(silent) // 4]
-        for turn, number in enumerate(silent[len(kept) :]):
+        replaced = silent[len(silent) // 4 :]
+        if outcome.null_columns:
+            replaced += telling[:: _SHAPES + 1]
+        for turn, number in enumerate(replaced):
             breed = parents and turn % 2 == 0
             self.base[number] = self._builder.child(parents[turn % len(parents)]) if breed else self._builder.witness(number)
+        self._renew()
+        return bool(replaced)
+
+    def _renew(self) -> None:
         self.__dict__.pop("probes", None)
+        self._answers = None
         self.scratch.forget(self)
-        return bool(silent)
 
     def differing(self, candidate: str) -> Iterator[int]:
         """Positions of the probes where the candidate's answer differs."""
@@ -184,16 +195,16 @@ class Laboratory:
         }
         return {self.text: candidate} | {text: small for text, small in lowered.items() if small is not None}
 
-    def told_apart(self, other: str, seconds: float) -> bool | None:
-        """Whether some database gives ``other`` another answer than the original; None if it fails on all, or time is up.
+    def killer(self, mutant: str, seconds: float) -> int | None:
+        """The number of a database that gives ``mutant`` another answer than the original, `SURVIVED` if none does.
 
-        Cheaper than `run`: databases on which the original returns rows come first, and nothing is confirmed or shrunk.
+        None if the mutant fails wherever it was run, or time is up. Cheaper than `run`: databases on which the original
+        returns rows come first, and nothing is confirmed or shrunk.
         """
         deadline = time.monotonic() + seconds
-        mine = self.answers()
-        order = sorted(range(len(mine)), key=lambda position: (mine[position].error is not None, not mine[position].rows))
-        texts = self._texts(other)
-        order = [position for position in order if self.probes[position][1] in texts]
+        mine, texts = self.answers(), self._texts(mutant)
+        order = [position for position, (_, text, _) in enumerate(self.probes) if text in texts]
+        order.sort(key=lambda position: (mine[position].error is not None, not mine[position].rows))
         worked = False
         for start in range(0, len(order), _CHUNK):
             if time.monotonic() > deadline:
@@ -205,8 +216,13 @@ class Laboratory:
                 return None
             for position, answered in zip(chunk, theirs, strict=True):
                 if difference(mine[position], answered, self.terms, self._lifted(position)) is not None:
-                    return True
-        return False
+                    return position
+        return SURVIVED
+
+    def adopt(self, found: Sequence[Witness]) -> None:
+        """Add databases, each with the LIMIT as written and with a small one."""
+        self.base += [witness for witness in found for _ in range(2)]
+        self._renew()
 
     def describe(self, text: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a query's output columns; raises `StatementError` where the engine refuses it."""

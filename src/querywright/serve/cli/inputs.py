@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -94,6 +95,12 @@ def _scalar(text: str) -> Scalar:
     if text.lower() == "null":
         return None
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def check_writable(path: Path | None, option: str) -> None:
+    """Raise `InputError` where nothing could be written to ``path``: better said before the search than after it."""
+    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise InputError(f"{path} cannot be written.", f"Name a file in a folder that is there with {option}.")
 
 
 def read_bytes(text: str | None) -> int | None:

@@ -20,7 +20,7 @@ from querywright.runs.directory import RunDirectory
 from querywright.runs.serialize import to_json
 from querywright.search.protocol import Budget
 from querywright.serve.cli.console import Progress, show_difference, show_outcome
-from querywright.serve.cli.inputs import Question, read_bindings, read_bytes, read_question
+from querywright.serve.cli.inputs import Question, check_writable, read_bindings, read_bytes, read_question
 from querywright.serve.wording import milliseconds
 from querywright.sql.parse import normalize_parameters, parameters, parse_query
 from querywright.transforms.driver import transforms
@@ -61,6 +61,8 @@ def run(request: Request) -> int:
     """Optimize and print; returns the exit code."""
     console = Console(stderr=request.json_output, highlight=False, soft_wrap=True)
     progress = Progress(console)
+    check_writable(request.output, "--output")
+    check_writable(request.report, "--report")
     question = read_question(request.sql, request.db, progress.workload)
     options = _options(request, question, progress)
     directories: list[RunDirectory] = []

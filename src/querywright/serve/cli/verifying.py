@@ -72,8 +72,7 @@ def _write(path: Path, script: str) -> None:
 
 def _show(console: Console, verdict: Verdict, saved: Path | None) -> None:
     color = {0: "green", 1: "red"}.get(EXIT[verdict.grade], "yellow")
-    console.print(f"[bold {color}]{verdict.grade}[/]: ", end="")
-    console.print(evidence(verdict), markup=False)
+    console.print(evidence(verdict), style=f"bold {color}", markup=False)
     if verdict.counterexample is not None:
         console.print("\nA database on which they differ:" + (f" (saved to {saved})" if saved else ""))
         console.print(verdict.counterexample.script, markup=False)
