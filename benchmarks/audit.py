@@ -3,7 +3,8 @@
     python benchmarks/audit.py benchmarks/out/tpcds-sf1.jsonl DATABASE_FILE [OTHER_DATABASE_FILE ...]
 
 Each file is opened with the engine's own driver. Both texts run, all rows are fetched and compared as sorted lists in
-Python (numbers to a relative 1e-9); then they are timed in turns, nine runs a side, and the ratio of medians is printed. Only the first file is timed.
+Python (numbers to a relative 1e-9); then they are timed in turns, nine runs a side, and the ratio of medians is
+printed. Only the first file is timed.
 """
 
 from __future__ import annotations

@@ -64,7 +64,9 @@ def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query
             "Querywright only reads; give a SELECT statement.",
         )
     if not isinstance(tree, exp.Query):
-        raise QueryError(f"{source} is not a SELECT statement.", "Querywright only reads; give a SELECT statement.")
+        raise QueryError(
+            f"{source} is not a read-only query: it is no SELECT.", "Querywright only reads; give a SELECT statement."
+        )
     calls = side_effects(tree)
     if calls:
         raise QueryError(

@@ -1,12 +1,14 @@
 """Turns a correlated EXISTS into an uncorrelated IN, and NOT EXISTS into NOT IN without its NULL trap.
 
-What: ``WHERE EXISTS (SELECT … FROM b WHERE b.k = a.k AND …)`` becomes ``WHERE a.k IN (SELECT b.k FROM b WHERE …)``, and NOT EXISTS becomes
-    ``a.k IS NULL OR NOT a.k IN (SELECT b.k FROM b WHERE … AND NOT b.k IS NULL)``.
-When: an engine without hash semi-joins runs the EXISTS once for every outer row; without an index on ``b.k`` each run scans ``b``. An
-    uncorrelated IN is computed once into a lookup table. TPC-H 22 on SQLite without indexes on foreign keys: 13 s before.
-Sound: EXISTS is true exactly if some row has the key, and so is IN; where IN is UNKNOWN instead of FALSE, a WHERE conjunct drops the row all the
-    same. For NOT IN the NULL keys are filtered out, and an outer NULL, which has no partner, is let through by name. The body
-    sees the outer row through one equality of columns of the same kind only; it is not grouped, limited or windowed.
+What: ``WHERE EXISTS (SELECT … FROM b WHERE b.k = a.k AND …)`` becomes ``WHERE a.k IN (SELECT b.k FROM b WHERE …)``, and
+    NOT EXISTS becomes ``a.k IS NULL OR NOT a.k IN (SELECT b.k FROM b WHERE … AND NOT b.k IS NULL)``.
+When: an engine without hash semi-joins runs the EXISTS once for every outer row; without an index on ``b.k`` each run
+    scans ``b``. An uncorrelated IN is computed once into a lookup table. TPC-H 22 on SQLite without indexes on foreign
+    keys: 13 s before.
+Sound: EXISTS is true exactly if some row has the key, and so is IN; where IN is UNKNOWN instead of FALSE, a WHERE
+    conjunct drops the row all the same. For NOT IN the NULL keys are filtered out, and an outer NULL, which has no
+    partner, is let through by name. The body sees the outer row through one equality of columns of the same kind only;
+    it is not grouped, limited or windowed.
 Source: the SQLite documentation of its query planner on IN subqueries; TPC-H 4 and 22.
 Example:
     >>> show("SELECT a.id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.k = a.id AND b.x > 1)", a="id INT", b="k INT, x INT")
