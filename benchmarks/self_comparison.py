@@ -29,7 +29,7 @@ def main() -> int:
         for name, sql in chosen.workload.queries(chosen.engine).items():
             query = Query(sql.strip().rstrip(";"), chosen.engine, name)
             screen = clock.screen(query, query)
-            confirmed = clock.confirm(query, query)
+            confirmed = clock.confirm(query, query, seconds=2.0)
             screened += screen.ratio > 1.05
             wrong += recommended(confirmed)
             ratios.append(screen.ratio)

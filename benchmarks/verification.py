@@ -15,8 +15,8 @@ from contextlib import closing
 from querywright.engines.protocol import Connection, Limits, Location
 from querywright.engines.session import engine_of
 from querywright.sql.schema import Schema
-from querywright.verify.compare import Terms, compare, store_original
-from querywright.verify.witness import Laboratory
+from querywright.verification.compare import Terms, compare, store_original
+from querywright.verification.witness import Laboratory
 from querywright.workloads import tpcds
 from querywright.workloads.driver import build_once, instance
 

@@ -21,8 +21,8 @@ from querywright.engines.session import Session, engine_of
 from querywright.errors import ExecutionError, QueryError, StatementOutOfMemory, StatementTimeout
 from querywright.measure.clock import Baseline, Clock
 from querywright.values import Attempt, Bindings, Candidate, Check, Query, Timing, Verdict
-from querywright.verify.compare import Stored, compare, store_original
-from querywright.verify.verdicts import Verifier
+from querywright.verification.compare import Stored, compare, store_original
+from querywright.verification.verdicts import Verifier
 
 ACCEPTED = frozenset({"proved", "bounded", "tested"})
 

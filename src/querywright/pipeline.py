@@ -34,7 +34,7 @@ from querywright.sql.parse import normalize_parameters
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.values import Attempt, Bindings, Candidate, Outcome, Query, Verdict
-from querywright.verify.verdicts import Verifier
+from querywright.verification.verdicts import Verifier
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from querywright.engines.protocol import Limits, Location
 from querywright.engines.session import Session
 from querywright.sql.facts import Facts
 from querywright.sql.qualify import qualify_text
-from querywright.verify.compare import Comparison, compare, store_original, terms_of
+from querywright.verification.compare import Comparison, compare, store_original, terms_of
 
 TABLES = (
     "CREATE TABLE item (id INTEGER NOT NULL UNIQUE, kind VARCHAR, price DECIMAL(10, 2), weight DOUBLE)",

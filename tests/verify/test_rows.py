@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querywright.verify.rows import TOLERANCE, close, unmatched
+from querywright.verification.rows import TOLERANCE, close, unmatched
 
 cells = st.none() | st.integers(-3, 3) | st.sampled_from(["", "a"])
 numbers = st.none() | st.floats(allow_nan=True, allow_infinity=True, width=32)

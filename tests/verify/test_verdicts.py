@@ -10,8 +10,8 @@ import pytest
 from querywright.sql.ddl import schema_of
 from querywright.sql.schema import Key, Schema
 from querywright.values import Candidate, Premise, Query, Step, Verdict
-from querywright.verify.scratch import Scratch
-from querywright.verify.verdicts import Verifier
+from querywright.verification.scratch import Scratch
+from querywright.verification.verdicts import Verifier
 
 FIXTURE = (Path(__file__).parent.parent / "fixtures" / "verify" / "pairs.sql").read_text()
 DDL, *CASES = re.split(r"^-- (?=equal:|different:)", FIXTURE, flags=re.MULTILINE)

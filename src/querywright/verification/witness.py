@@ -23,12 +23,12 @@ from querywright.sql.parse import parse_query
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.values import Bindings, Counterexample
-from querywright.verify.answers import Answer, difference, outer_limit, with_limit
-from querywright.verify.compare import Difference, Terms, terms_of
-from querywright.verify.databases import Builder, Witness
-from querywright.verify.narrowing import columns_read, narrowed, obeyed
-from querywright.verify.scratch import Probe, Result, Scratch, answer_all, describe, load, loading, removing, target
-from querywright.verify.shrink import Trial, counterexample, shrunk
+from querywright.verification.answers import Answer, difference, outer_limit, with_limit
+from querywright.verification.compare import Difference, Terms, terms_of
+from querywright.verification.databases import Builder, Witness
+from querywright.verification.narrowing import columns_read, narrowed, obeyed
+from querywright.verification.scratch import Probe, Result, Scratch, answer_all, describe, load, loading, removing, target
+from querywright.verification.shrink import Trial, counterexample, shrunk
 
 _SMALL_LIMITS = (1, 2, 3)
 _SHRINK_S = 2.0

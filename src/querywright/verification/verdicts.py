@@ -5,7 +5,7 @@
 
 `Verifier` raises `QueryError` where the original does not fit the schema. A ``tested`` verdict with premises is conditional: the
 candidate was refuted on witnesses that obey only what is enforced or declared, but survives where its premises hold too.
-What the user's own data says comes on top, from `querywright.verify.compare`.
+What the user's own data says comes on top, from `querywright.verification.compare`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from querywright.sql.ambiguity import Ambiguity, ambiguities, freeze
 from querywright.sql.parse import parse_query
 from querywright.sql.schema import Schema
 from querywright.values import Candidate, Check, Grade, Premise, Query, Verdict
-from querywright.verify.answers import outer_limit
-from querywright.verify.compare import column_difference
-from querywright.verify.mutate import Score, mutation_score
-from querywright.verify.narrowing import OBEYED, assuming
-from querywright.verify.scratch import Scratch
-from querywright.verify.witness import Laboratory, Outcome
+from querywright.verification.answers import outer_limit
+from querywright.verification.compare import column_difference
+from querywright.verification.mutate import Score, mutation_score
+from querywright.verification.narrowing import OBEYED, assuming
+from querywright.verification.scratch import Scratch
+from querywright.verification.witness import Laboratory, Outcome
 
 LEAST_NONEMPTY = 0.2
 """Share of the witnesses on which the original must return rows."""

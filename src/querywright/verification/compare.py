@@ -1,9 +1,9 @@
 """Comparison of two query results inside the engine, of any size.
 
-The rules of equality stand in this module and in `querywright.verify.rows`: results are bags of rows, compared by position, NULL
-equal to NULL; cells are exact but for a relative tolerance of 1e-9 in floating-point columns; under a top-level ORDER BY
-the sequence of sort keys must agree as well, and the whole rows where the order is total. Where the outermost LIMIT of
-the original cuts through ties, the candidate may choose other rows among those ties, and no others.
+The rules of equality stand in this module and in `querywright.verification.rows`: results are bags of rows, compared by
+position, NULL equal to NULL; cells are exact but for a relative tolerance of 1e-9 in floating-point columns; under a
+top-level ORDER BY the sequence of sort keys must agree as well, and the whole rows where the order is total. Where the
+outermost LIMIT of the original cuts through ties, the candidate may choose other rows among those ties, and no others.
 
     terms = terms_of(text, facts)                                      # once per original
     stored = session.call(store_original, text, terms, bindings)       # once per original, bindings and database
@@ -24,7 +24,7 @@ from querywright.sql.facts import Facts
 from querywright.sql.parse import parse_query
 from querywright.sql.predicates import unwrap
 from querywright.values import Bindings
-from querywright.verify.rows import Row, unmatched
+from querywright.verification.rows import Row, unmatched
 
 _ORIGINAL = "querywright_original"
 _CANDIDATE = "querywright_candidate"

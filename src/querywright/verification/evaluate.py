@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from sqlglot import exp
 
-from querywright.verify.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of, moment_of
+from querywright.verification.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of, moment_of
 
 Test = Callable[[Any, Any], bool]
 Rule = Callable[[exp.Expr, Environment], Value]

@@ -15,8 +15,8 @@ from querywright.engines.session import Session
 from querywright.errors import StatementTimeout, WorkerLost
 from querywright.sql.schema import Column, Schema, Table
 from querywright.values import Bindings
-from querywright.verify.answers import Answer, answer
-from querywright.verify.databases import Witness
+from querywright.verification.answers import Answer, answer
+from querywright.verification.databases import Witness
 
 Result = TypeVar("Result")
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from decimal import Decimal
 
-from querywright.verify.terms import Value
+from querywright.verification.terms import Value
 
 _PLAIN: dict[str, tuple[Value, ...]] = {
     "integer": (0, 1, 2, 3, 7, 10, 100),

@@ -1,6 +1,6 @@
 """Small adversarial databases for a query: planted rows that pass its predicates, and what makes data nasty around them.
 
-Each database holds one to four solutions of the query (see `querywright.verify.solutions`), then a number of random
+Each database holds one to four solutions of the query (see `querywright.verification.solutions`), then a number of random
 changes: copies of rows with one cell changed to a NULL, a neighbor of a constant or another row's value; duplicates;
 deletions; rows at random. Some databases are empty, some hold nothing but solutions. All of them obey the keys,
 foreign keys and NOT NULLs that the schema enforces or declares, and no others.
@@ -17,11 +17,11 @@ from sqlglot import exp, parse_one
 
 from querywright.sql.facts import Facts
 from querywright.values import Bindings, Scalar
-from querywright.verify.evaluate import evaluate
-from querywright.verify.narrowing import columns_read
-from querywright.verify.solutions import Solution, solution
-from querywright.verify.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of
-from querywright.verify.values import fits, plain_values
+from querywright.verification.evaluate import evaluate
+from querywright.verification.narrowing import columns_read
+from querywright.verification.solutions import Solution, solution
+from querywright.verification.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of
+from querywright.verification.values import fits, plain_values
 
 _MOST_BROKEN = 30
 _MOST_BLOCKS = 5

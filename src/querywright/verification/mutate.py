@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from querywright.sql.predicates import conjunction, conjuncts
-from querywright.verify.databases import Witness
-from querywright.verify.witness import SURVIVED, Laboratory
+from querywright.verification.databases import Witness
+from querywright.verification.witness import SURVIVED, Laboratory
 
 
 @dataclass(frozen=True, slots=True)

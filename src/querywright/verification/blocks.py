@@ -1,7 +1,8 @@
 """One made-up row for each table that a query reads, with the predicates that its blocks ask of them.
 
 A `Draft` follows columns through derived tables, CTEs, EXISTS and scalar subqueries, joins variables that an equality
-equates, and collects the constants that each variable is compared with. `querywright.verify.solutions` then looks for values.
+equates, and collects the constants that each variable is compared with. `querywright.verification.solutions` then looks
+for values.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from sqlglot import exp
 from querywright.sql.facts import Facts, Source
 from querywright.sql.predicates import conjuncts, disjuncts, pinned_column, unwrap
 from querywright.sql.schema import Table
-from querywright.verify.evaluate import evaluate
-from querywright.verify.terms import (
+from querywright.verification.evaluate import evaluate
+from querywright.verification.terms import (
     Closure,
     Environment,
     NotEvaluable,
@@ -30,7 +31,7 @@ from querywright.verify.terms import (
     resolve,
     variables,
 )
-from querywright.verify.values import like_matches, neighbors
+from querywright.verification.values import like_matches, neighbors
 
 _MOST_ROWS = 60
 _MOST_DEPTH = 14

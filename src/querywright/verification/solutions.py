@@ -15,10 +15,10 @@ from sqlglot import exp
 
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import unwrap
-from querywright.verify.blocks import Draft, MadeRow
-from querywright.verify.evaluate import evaluate
-from querywright.verify.terms import Environment, NotEvaluable, Value, Variable, as_kind, variables
-from querywright.verify.values import neighbors, plain_values
+from querywright.verification.blocks import Draft, MadeRow
+from querywright.verification.evaluate import evaluate
+from querywright.verification.terms import Environment, NotEvaluable, Value, Variable, as_kind, variables
+from querywright.verification.values import neighbors, plain_values
 
 _MOST_REPAIRS = 40
 _MOST_CHOICES = 14

@@ -20,10 +20,10 @@ from querywright.engines.protocol import Connection
 from querywright.errors import StatementError
 from querywright.sql.schema import Table
 from querywright.values import Bindings, Counterexample, Scalar
-from querywright.verify.answers import Answer, answer, difference
-from querywright.verify.compare import Difference, Terms
-from querywright.verify.terms import Value, kind_of
-from querywright.verify.values import plain_values
+from querywright.verification.answers import Answer, answer, difference
+from querywright.verification.compare import Difference, Terms
+from querywright.verification.terms import Value, kind_of
+from querywright.verification.values import plain_values
 
 Rows = Mapping[str, tuple[tuple[Value, ...], ...]]
 
