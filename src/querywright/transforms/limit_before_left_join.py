@@ -10,7 +10,7 @@ Example:
     >>> show("SELECT o.id, u.name FROM orders AS o LEFT JOIN users AS u ON u.id = o.user_id ORDER BY o.id LIMIT 10",
     ...      users="id INT PRIMARY KEY, name TEXT", orders="id INT PRIMARY KEY, user_id INT")
     SELECT o.id AS id, u.name AS name FROM (SELECT o.id AS id, o.user_id AS user_id FROM orders AS o ORDER BY o.id LIMIT 10) AS o
-    LEFT JOIN users AS u ON u.id = o.user_id ORDER BY o.id
+    LEFT JOIN users AS u ON u.id = o.user_id ORDER BY o.id LIMIT 10
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ def _limited(select: exp.Select, facts: Facts) -> bool:
     joins: list[exp.Join] = select.args.get("joins") or []
     if not isinstance(limit, exp.Limit) or not isinstance(limit.expression, (exp.Literal, exp.Placeholder, exp.Parameter)):
         return False
+    first = select.args["from_"].this if select.args.get("from_") is not None else None
+    if isinstance(first, exp.Subquery) and first.unnest().args.get("limit") == limit:
+        return False  # the rows are limited already
     if order is None or not joins or any(join.side in ("RIGHT", "FULL") or join.method for join in joins):
         return False
     if any(select.args.get(clause) for clause in ("distinct", "group", "having", "qualify", "laterals", "windows")):
@@ -137,7 +140,7 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
         joins=[join for join in joins if join.this.alias_or_name in kept],
         where=select.args.get("where"),
         order=order,
-        limit=select.args["limit"],
+        limit=select.args["limit"].copy(),
         offset=select.args.get("offset"),
     )
     alias = kept[0] if len(kept) == 1 else facts.fresh_name("first_rows")
@@ -145,7 +148,8 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
         column.replace(exp.column(names[column_key(column)], table=alias))
     select.set("from_", exp.From(this=exp.Subquery(this=first_rows, alias=exp.TableAlias(this=exp.to_identifier(alias)))))
     select.set("joins", moved)
-    for clause in ("where", "limit", "offset"):
+    # The outer LIMIT has nothing left to cut, but a reader, and the verification with small limits, can rely on it.
+    for clause in ("where", "offset"):
         select.set(clause, None)
     return facts.tree
 

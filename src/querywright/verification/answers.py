@@ -71,13 +71,19 @@ def difference(
     return None
 
 
-def with_limit(text: str, dialect: str, rows: int) -> str | None:
-    """``text`` with its outermost literal LIMIT lowered to ``rows``; None where it has none that is larger."""
+def with_limit(text: str, dialect: str, rows: int, *, everywhere: bool = False) -> str | None:
+    """``text`` with its outermost literal LIMIT lowered to ``rows``; None where it has none that is larger.
+
+    ``everywhere`` also lowers equal limits inside, into which a rewrite may have copied the outermost one.
+    """
     tree = parse_query(text, dialect)
-    limit = outer_limit(tree)
-    if limit is None or limit <= rows:
+    number = outer_limit(tree)
+    if number is None or number <= rows:
         return None
-    tree.args["limit"].set("expression", exp.Literal.number(rows))
+    for limit in tree.find_all(exp.Limit):
+        query = limit.parent
+        if query is tree or (everywhere and isinstance(query, exp.Query) and outer_limit(query) == number):
+            limit.set("expression", exp.Literal.number(rows))
     return tree.sql(dialect)
 
 

@@ -56,13 +56,15 @@ def mutants(tree: exp.Query, dialect: str, seed: int = 0, most: int = 30) -> lis
 class Score:
     """How many mutants databases killed; ``missed`` is the kind of one that lived although other databases kill it.
 
-    ``equivalent`` mutants were killed by no database at all and count for nothing.
+    ``equivalent`` mutants were killed by no database at all and count for nothing, nor do ``skipped`` ones, which failed or for
+    which there was no time.
     """
 
     killed: int
     alive: int
     equivalent: int
     missed: str = ""
+    skipped: int = 0
 
     @property
     def value(self) -> float | None:
@@ -78,10 +80,11 @@ def mutation_score(tree: exp.Query, judged: Laboratory, control: Callable[[], La
     that there is no time for, are left out.
     """
     deadline = time.monotonic() + seconds
-    killed = 0
+    killed = skipped = 0
     survivors: list[Mutant] = []
     for mutant in mutants(tree, judged.dialect):
         verdict = judged.killer(mutant.text, deadline - _CONTROL_SHARE * seconds - time.monotonic())
+        skipped += verdict is None
         killed += verdict is not None and verdict >= 0
         survivors += [mutant] if verdict == SURVIVED else []
     missed: list[Mutant] = []
@@ -90,6 +93,7 @@ def mutation_score(tree: exp.Query, judged: Laboratory, control: Callable[[], La
     for mutant in survivors:
         position = control().killer(mutant.text, deadline - time.monotonic())
         equivalent += position == SURVIVED
+        skipped += position is None
         if position is not None and position >= 0:
             missed.append(mutant)
             additions[position] = control().base[position]
@@ -97,7 +101,7 @@ def mutation_score(tree: exp.Query, judged: Laboratory, control: Callable[[], La
     if missed:
         judged.adopt(list(additions.values()))
         alive = [mutant for mutant in missed if judged.killer(mutant.text, _CONTROL_SHARE * seconds) == SURVIVED]
-    return Score(killed + len(missed) - len(alive), len(alive), equivalent, alive[0].change if alive else "")
+    return Score(killed + len(missed) - len(alive), len(alive), equivalent, alive[0].change if alive else "", skipped)
 
 
 _CONTROL_SHARE = 0.4

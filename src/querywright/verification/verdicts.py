@@ -57,6 +57,8 @@ def grade(outcome: Outcome, score: Score | None, columns: Sequence[str] = ()) ->
     if outcome.null_columns:
         name = columns[outcome.null_columns[0]] if columns else str(outcome.null_columns[0] + 1)
         return "unknown", f"Output column {name} is NULL on all witness databases."
+    if score is not None and score.value is None and score.equivalent + score.skipped:
+        return "unknown", "The witnesses could not be tested: no mutant of the original was told apart from it."
     if score is not None and score.value is not None and score.value < LEAST_MUTATION_SCORE:
         return "unknown", f"The witnesses notice only {score.value:.0%} of the original's mutants, such as not: {score.missed}."
     return "tested", ""

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
 
+from sqlglot import exp
+
 from querywright.engines.protocol import Location
 from querywright.engines.session import Session, engine_of
 from querywright.sql.ambiguity import ambiguities
@@ -190,8 +192,13 @@ class Laboratory:
         The same outermost LIMIT is lowered to the same number; a candidate that has another one is not run with small limits.
         """
         limit, own = (outer_limit(parse_query(text, self.dialect)) for text in (self.text, candidate))
+        # Where the original repeats its limit, the candidate's copies cannot be told from its own.
+        limits = parse_query(self.text, self.dialect).find_all(exp.Limit)
+        equal = [node for node in limits if node.expression.name == str(limit)]
         lowered = {
-            text: with_limit(candidate, self.dialect, rows) for rows, text in self.variants.items() if rows and own == limit
+            text: with_limit(candidate, self.dialect, rows, everywhere=len(equal) == 1)
+            for rows, text in self.variants.items()
+            if rows and own == limit
         }
         return {self.text: candidate} | {text: small for text, small in lowered.items() if small is not None}
 
