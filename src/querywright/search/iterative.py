@@ -32,13 +32,7 @@ def run(
             analysis, proposals = expand(position, tally.attempts)
             if place == 0:
                 listen(IterationStarted(number, budget.iterations, tuple(frontier), analysis))
-            for proposal in proposals:
-                if tally.spent():
-                    break
-                if tally.seen(proposal):
-                    continue
-                attempt = tally.earlier(proposal) or judge(proposal.candidate)
-                tally.add(proposal, attempt)
+            for proposal, attempt in tally.trials(proposals, judge):
                 attempts.append(attempt)
                 listen(Judged(number, attempt, proposal.tree))
                 yield attempt

@@ -28,13 +28,7 @@ def run(
         attempts: list[Attempt] = []
         analysis, proposals = expand(frontier[0], tally.attempts)
         listen(IterationStarted(number, TRIES, tuple(frontier), analysis))
-        for proposal in proposals:
-            if tally.spent():
-                break
-            if tally.seen(proposal):
-                continue
-            attempt = tally.earlier(proposal) or judge(proposal.candidate)
-            tally.add(proposal, attempt)
+        for proposal, attempt in tally.trials(proposals, judge):
             attempts.append(attempt)
             listen(Judged(number, attempt, proposal.tree))
             yield attempt

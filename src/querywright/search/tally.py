@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from querywright.judge import ACCEPTED
 from querywright.propose.protocol import Proposal
-from querywright.search.protocol import Budget, Clock, Judged, Position
+from querywright.search.protocol import Budget, Clock, Judge, Judged, Position
 from querywright.values import Attempt
 
 _FASTER = 1.05
@@ -26,6 +26,17 @@ class Tally:
         self._earlier = {judged.attempt.candidate.query.fingerprint: judged.attempt for judged in done}
         self._seen = {start.query.fingerprint}
         self._waiting: list[Position] = [start]
+
+    def trials(self, proposals: Iterable[Proposal], judge: Judge) -> Iterator[tuple[Proposal, Attempt]]:
+        """Judge and count what is new among ``proposals``, until the budget is spent."""
+        for proposal in proposals:
+            if self.spent():
+                return
+            if self.seen(proposal):
+                continue
+            attempt = self.earlier(proposal) or judge(proposal.candidate)
+            self.add(proposal, attempt)
+            yield proposal, attempt
 
     def seen(self, proposal: Proposal) -> bool:
         """Whether an equal candidate, or the original itself, was counted already."""
