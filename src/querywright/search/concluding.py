@@ -49,6 +49,7 @@ def _why_none(attempts: Sequence[Attempt]) -> str:
     if not attempts:
         return "No transform applies. `qw analyze` shows which preconditions are missing."
     refuted = sum(attempt.verdict.grade == "refuted" for attempt in attempts)
-    slower = sum(attempt.timing is not None for attempt in attempts)
-    rest = len(attempts) - slower - refuted
-    return f"{len(attempts)} candidates tried: {slower} verified but not faster, {refuted} different, {rest} not verified."
+    timed = [attempt for attempt in attempts if attempt.timing is not None]
+    premised = sum(bool(attempt.verdict.premises) for attempt in timed)
+    slower, rest = len(timed) - premised, len(attempts) - len(timed) - refuted
+    return f"{len(attempts)} candidates tried: {slower} verified but not faster, {refuted} different, {rest} not verified, {premised} under premises."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
+from querywright.databases.premises import premise_query
 from querywright.search.protocol import Event, IterationEnded, IterationStarted, Judged
 from querywright.serve.wording import evidence, milliseconds, speed, stack
 from querywright.values import Attempt, Outcome, Query, Timing
@@ -107,6 +108,9 @@ def show_outcome(console: Console, outcome: Outcome, summaries: list[str], saved
     for attempt in outcome.conditional[:3]:
         console.print(f"[yellow]Equal as long as[/] its premises hold: {escape(stack(attempt))}, {speed(attempt.timing)}")
         console.print(f"  {escape(evidence(attempt.verdict))}")
+        for needed in attempt.verdict.premises:
+            console.print(f"  Holds while this returns no rows: {escape(premise_query(needed, outcome.original.dialect))}")
+        console.print("  Recommend it with --assume checked-keys.")
     if summaries:
         console.print("\nIterations summary:")
         for line in summaries:
