@@ -96,7 +96,7 @@ class Check:
     ``method`` is ``static``, ``witness``, ``sample``, ``full`` or the name of a prover. ``rows`` is the number of
     result rows compared, ``databases`` the number of databases run on, ``nonempty`` how many of them gave a non-empty
     original result, ``mutation_score`` the share of the original's mutants that the same databases told apart (None:
-    not measured).
+    not measured), ``mutants`` how many were judged.
     """
 
     method: str
@@ -106,6 +106,7 @@ class Check:
     nonempty: int = 0
     mutation_score: float | None = None
     seconds: float = 0.0
+    mutants: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,4 +52,5 @@ def _why_none(attempts: Sequence[Attempt]) -> str:
     timed = [attempt for attempt in attempts if attempt.timing is not None]
     premised = sum(bool(attempt.verdict.premises) for attempt in timed)
     slower, rest = len(timed) - premised, len(attempts) - len(timed) - refuted
-    return f"{len(attempts)} candidates tried: {slower} verified but not faster, {refuted} different, {rest} not verified, {premised} under premises."
+    told = f"{slower} verified but not faster, {refuted} different, {rest} not verified, {premised} under premises"
+    return f"{len(attempts)} candidates tried: {told}."

@@ -34,7 +34,8 @@ def evidence(verdict: Verdict) -> str:
 
 def _check(check: Check) -> str:
     if check.method == "witness":
-        strength = f", {check.mutation_score:.0%} of mutants told apart" if check.mutation_score is not None else ""
+        killed = round((check.mutation_score or 0.0) * check.mutants)
+        strength = f", {killed} of {check.mutants} mutants told apart" if check.mutants else ""
         return f"{check.databases} generated databases, {check.nonempty} with rows{strength}"
     if check.method in ("full", "sample", "hidden"):
         return f"{check.rows:,} rows of {check.database} ({check.method} data)"

@@ -36,6 +36,9 @@ LEAST_NONEMPTY = 0.2
 LEAST_MUTATION_SCORE = 0.9
 """Share of the original's mutants that the witnesses must tell apart from it."""
 
+LEAST_MUTANTS = 5
+"""How many mutants must have been judged, where there are that many."""
+
 _AIMED_DATABASES = 40
 _REACHED_ROWS = 8
 
@@ -44,7 +47,9 @@ def grade(outcome: Outcome, score: Score | None, columns: Sequence[str] = ()) ->
     """The grade that witnesses without a difference earn, and the reason where it is not ``tested``.
 
     ``tested`` asks for three things: the original returned rows on at least `LEAST_NONEMPTY` of the databases, no
-    output column was NULL throughout, and at least `LEAST_MUTATION_SCORE` of the mutants were noticed.
+    output column was NULL throughout, and at least `LEAST_MUTATION_SCORE` of the mutants were noticed. The databases that
+    count are those the candidate passed, among them those added because they kill a mutant that the first ones missed:
+    the score speaks of the strength of this verdict, not of the generator.
     """
     if not outcome.databases:
         return "vacuous", "The original fails on every witness database."
@@ -59,6 +64,8 @@ def grade(outcome: Outcome, score: Score | None, columns: Sequence[str] = ()) ->
         return "unknown", f"Output column {name} is NULL on all witness databases."
     if score is not None and score.value is None and score.equivalent + score.skipped:
         return "unknown", "The witnesses could not be tested: no mutant of the original was told apart from it."
+    if score is not None and score.skipped and score.killed + score.alive < LEAST_MUTANTS:
+        return "unknown", f"There was time for only {score.killed + score.alive} of the original's mutants."
     if score is not None and score.value is not None and score.value < LEAST_MUTATION_SCORE:
         return "unknown", f"The witnesses notice only {score.value:.0%} of the original's mutants, such as not: {score.missed}."
     return "tested", ""
@@ -76,7 +83,7 @@ class Verifier:
         seed: int = 0,
         databases: int = 100,
         strict: bool = True,
-        mutation_s: float = 10.0,
+        mutation_s: float = 20.0,
         moment: datetime | None = None,
         scratch: tuple[Scratch, Scratch] | None = None,
     ) -> None:
@@ -245,6 +252,7 @@ class Verifier:
             databases=outcome.databases,
             nonempty=outcome.nonempty,
             mutation_score=score.value if score is not None else None,
+            mutants=score.killed + score.alive if score is not None else 0,
             seconds=round(outcome.seconds, 3),
         )
 
