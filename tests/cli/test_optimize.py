@@ -145,8 +145,10 @@ def test_mode_single_reads_standard_input(
     with (tmp_path / "typed.sql").open() as typed:
         monkeypatch.setattr("sys.stdin", typed)
         answer = qw("optimize", "-", "--db", sales, "--mode", "single", "--runs-dir", "elsewhere")
-    assert answer.code == 0, answer.err + answer.out
-    assert (desk / "query_optimized.sql").is_file() and len(list((desk / "elsewhere").iterdir())) == 1
+    # The first success of mode single gains little here; whether it is confirmed is up to the machine.
+    assert answer.code in (0, 3), answer.err + answer.out
+    assert "Speedup" in answer.out and len(list((desk / "elsewhere").iterdir())) == 1
+    assert (desk / "query_optimized.sql").is_file() == (answer.code == 0)
 
 
 def test_an_original_that_never_finishes_gives_only_a_lower_bound(sales: Path, desk: Path, save: Save, qw: Command) -> None:
