@@ -139,6 +139,10 @@ class Session:
         with timing_lock():
             return self.call(timed_run, sql, parameters, position, limit_s=limit_s)
 
+    def kill(self) -> None:
+        """Kill the worker process at once; a call that waits in another thread raises `WorkerLost`."""
+        self._worker.kill()
+
     def close(self) -> None:
         """End the worker process and remove its spill folder."""
         self._worker.close()

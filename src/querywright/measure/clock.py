@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import inf
 from typing import Literal, Protocol
 
@@ -19,6 +20,7 @@ from querywright.values import Bindings, Phase, Query, Run, Timing
 
 SCREENING_RUNS = 5
 SCREENING_ALPHA = 0.05
+BASELINE_S = 1.5
 CONFIRMATION_PAIRS = 15
 MOST_PAIRS = 61
 """More pairs bring the bound closer to the ratio, but ever more slowly."""
@@ -41,7 +43,7 @@ a pair is decided, and counts with the ratio it had reached, which is less than 
 SLOW_S = 1.0
 """Originals faster than this are never stopped for being decided."""
 
-COMPLETE_ROUNDS = 1
+COMPLETE_ROUNDS = 2
 """Rounds of such a race in which the original runs to its end all the same, for the ratio. The noise floor is then the
 widest ratio between any two complete runs of the original, its warm-up included."""
 
@@ -123,11 +125,11 @@ class Clock:
     watch: Watcher | None = None
 
     def baseline(self, query: Query, runs: int = SCREENING_RUNS) -> Baseline:
-        """Warm up the original, then time it ``runs`` times, a slow one once; one stopped round is enough to say so."""
+        """Warm up the original, then time it ``runs`` times, or as often as `BASELINE_S` allow; one stopped round is enough."""
         race = _Race(self.session, {"original": query}, self.watch)
         timed = [race.warm_up("original", self.limit_s)]
         if not race.stopped:
-            enough = runs if timed[0].wall_ns < 2 * SLOW_S * 1e9 else 1
+            enough = max(1, min(runs, int(BASELINE_S * 1e9 / timed[0].wall_ns)))
             timed = []
             while len(timed) < enough and not race.stopped:
                 timed.append(race.run("original", self.limit_s))
@@ -155,26 +157,20 @@ class Clock:
         abandoned = False
         decisive_s = _decisive_s(reference_ns, warm.wall_ns)
         while len(after) < SCREENING_RUNS and not race.stopped and not abandoned:
-            if decisive_s is not None and len(after) >= COMPLETE_ROUNDS:
-                before.append(race.run("original", decisive_s, decided=True))
-                after.append(race.run("candidate", self.limit_s))
-                continue
-            first: Side = "candidate" if len(after) % 2 else "original"
-            for side in (first, _other(first)):
-                (before if side == "original" else after).append(race.run(side, self.limit_s))
+            self._pair(race, before, after, decisive_s)
             fastest = min(warm.wall_ns, after[0].wall_ns)
             abandoned = len(after) == 1 and fastest > HOPELESS * before[0].wall_ns
         complete = COMPLETE_ROUNDS if decisive_s is not None else None
         return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned, complete=complete)
 
     def confirm(self, original: Query, candidate: Query, pairs: int = CONFIRMATION_PAIRS, seconds: float = 10.0) -> Timing:
-        """Fresh rounds in threes, O C O': a pair of original and candidate and a pair of the original with itself.
+        """Fresh rounds in pairs, O C C O O C C O …, so that neither position is favored.
 
-        The candidate's partner is the original before it and after it by turns, so that neither position is favored.
-        At least ``pairs`` threes are run, and up to `MOST_PAIRS` where ``seconds`` allow; the number is fixed before
-        the first one, since stopping at a good moment would void the bound. Stopping early is sound only where no
+        At least ``pairs`` are run, and up to `MOST_PAIRS` where ``seconds`` allow; the number is fixed before the first
+        one, since stopping at a good moment would void the bound. Stopping early is sound only where no
         recommendation can come of it: once too many pairs fall short of the least gain, the candidate is abandoned.
-        A slow original that is far behind runs to its end in `COMPLETE_ROUNDS` rounds only; see `DECISIVE`.
+        Each run of the original and its next one are a pair of the original with itself, for the noise floor. A slow
+        original that is far behind runs to its end in `COMPLETE_ROUNDS` rounds only; see `DECISIVE`.
         """
         race = self._race(original, candidate)
         reference_ns = race.warm_up("original", self.limit_s).wall_ns
@@ -184,34 +180,35 @@ class Clock:
         if race.stopped:
             reference = Run(reference_ns, 0, 0, 0)
             return self._timing(race, [reference], [warm], "confirm", CONFIRMATION_ALPHA, floor=inf)
-        affordable = int(seconds * 1e9 / (2 * reference_ns + warm.wall_ns))
+        affordable = int(seconds * 1e9 / (reference_ns + warm.wall_ns))
         planned = max(pairs, min(affordable, MOST_PAIRS))
         before: list[Run] = []
         after: list[Run] = []
-        itself: list[tuple[float, float]] = []
         short, allowed, abandoned = 0, bound_rank(planned, CONFIRMATION_ALPHA), False
         decisive_s = _decisive_s(reference_ns, warm.wall_ns)
         while len(after) < planned and not race.stopped and not abandoned:
-            if decisive_s is not None and len(after) >= COMPLETE_ROUNDS:
-                before.append(race.run("original", decisive_s, decided=True))
-                after.append(race.run("candidate", self.limit_s))
-                continue
-            first = race.run("original", self.limit_s)
-            after.append(race.run("candidate", self.limit_s))
-            second = race.run("original", self.limit_s)
-            partner, spare = (second, first) if len(before) % 2 else (first, second)
-            before.append(partner)
-            itself.append((partner.wall_ns, spare.wall_ns))
-            short += partner.wall_ns <= threshold(1.0) * after[-1].wall_ns
+            self._pair(race, before, after, decisive_s)
+            short += before[-1].wall_ns <= threshold(1.0) * after[-1].wall_ns
             abandoned = short >= allowed and len(after) < planned
-        floor = noise_floor(itself)
-        if decisive_s is not None:
-            complete_ns = [reference_ns, *(time for pair in itself for time in pair)]
+        if decisive_s is None:
+            floor = noise_floor([(one.wall_ns, following.wall_ns) for one, following in pairwise(before)])
+        else:
+            complete_ns = [reference_ns, *(run.wall_ns for run in before[:COMPLETE_ROUNDS])]
             floor = max(complete_ns) / min(complete_ns)
         complete = COMPLETE_ROUNDS if decisive_s is not None else None
         return self._timing(
             race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned, complete=complete
         )
+
+    def _pair(self, race: _Race, before: list[Run], after: list[Run], decisive_s: float | None) -> None:
+        """One run of each side, in the opposite order of the pair before; from `COMPLETE_ROUNDS` on the original's may be cut."""
+        cut_s = decisive_s if len(after) >= COMPLETE_ROUNDS else None
+        sides: tuple[Side, Side] = ("candidate", "original") if len(after) % 2 else ("original", "candidate")
+        for side in sides:
+            if side == "candidate":
+                after.append(race.run(side, self.limit_s))
+            else:
+                before.append(race.run(side, cut_s or self.limit_s, decided=cut_s is not None))
 
     def _race(self, original: Query, candidate: Query) -> _Race:
         bindings = candidate.bindings or original.bindings
@@ -280,10 +277,6 @@ def _decisive_s(original_ns: float, candidate_ns: float) -> float | None:
     if original_ns < max(SLOW_S * 1e9, 2 * DECISIVE * candidate_ns):
         return None
     return max(SLOW_S / 10, DECISIVE * candidate_ns / 1e9)
-
-
-def _other(side: Side) -> Side:
-    return "candidate" if side == "original" else "original"
 
 
 def _milliseconds(runs: list[Run]) -> float:

@@ -34,6 +34,9 @@ _SHOWN_ROWS = 5
 _LARGEST_FETCH = 500_000
 """Rows per side that are paired in Python where floating-point columns differ beyond what the engine could pair."""
 
+_KEY_SAMPLE = 20_000
+_KEYS_TRIED = 2
+
 _LABELS = {
     "sqlite": "CASE WHEN typeof({0}) = 'real' OR typeof({0}) = 'integer' AND abs({0}) < 1e10 "
     "THEN printf('%.10e', {0} + 0.0) ELSE {0} END",
@@ -66,7 +69,8 @@ class Terms:
 class Stored:
     """The original's result in a temporary table of the session: the columns with their types, and the number of rows.
 
-    ``duplicate_free`` makes the comparison cheaper: then one set inclusion and equal counts prove equal bags.
+    ``duplicate_free`` makes the comparison cheaper: then one set inclusion and equal counts prove equal bags. ``key`` is the
+    position of a column that alone tells all rows apart and is never NULL, where one was found.
     """
 
     table: str
@@ -75,6 +79,7 @@ class Stored:
     rows: int
     duplicate_free: bool
     bindings: Bindings = ()
+    key: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +161,34 @@ def store_original(connection: Connection, sql: str, terms: Terms, bindings: Bin
     described = connection.describe(sql, bindings)
     rows = connection.store(_ORIGINAL, sql, bindings)
     columns = _columns(connection, _ORIGINAL)
-    distinct = False
+    key, distinct = None, False
     if terms.dialect == "duckdb" and rows:
-        grouped = f"SELECT 1 FROM {_quoted(_ORIGINAL)} GROUP BY {', '.join(map(_quoted, columns))}"
-        distinct = connection.fetch(f"SELECT COUNT(*) FROM ({grouped}) AS groups").rows[0][0] == rows
-    return Stored(_ORIGINAL, described, columns, rows, distinct, bindings)
+        key = _key(connection, columns, [kind for _, kind in described], rows)
+        distinct = key is not None
+        if not distinct:
+            grouped = f"SELECT 1 FROM {_quoted(_ORIGINAL)} GROUP BY {', '.join(map(_quoted, columns))}"
+            distinct = connection.fetch(f"SELECT COUNT(*) FROM ({grouped}) AS groups").rows[0][0] == rows
+    return Stored(_ORIGINAL, described, columns, rows, distinct, bindings, key)
+
+
+def _key(connection: Connection, columns: Sequence[str], kinds: Sequence[str], rows: int) -> int | None:
+    """The position of an exact column of the stored original without NULLs or repetitions; the first rows say which to try."""
+    exact = [position for position, kind in enumerate(kinds) if not is_floating(kind)]
+    if not exact:
+        return None
+
+    def counts(positions: Sequence[int], source: str) -> tuple[object, ...]:
+        wanted = ", ".join(f"COUNT(DISTINCT {_quoted(columns[position])})" for position in positions)
+        return connection.fetch(f"SELECT {wanted} FROM {source}").rows[0]
+
+    first = min(rows, _KEY_SAMPLE)
+    sampled = counts(exact, f"(SELECT * FROM {_quoted(_ORIGINAL)} LIMIT {first}) AS first_rows")
+    promising = [position for position, count in zip(exact, sampled, strict=True) if count == first]
+    numbered = f"SELECT MIN(rowid), MAX(rowid) FROM {_quoted(_ORIGINAL)}"
+    if not promising or connection.fetch(numbered).rows[0] != (0, rows - 1):
+        return None
+    tried = promising[:_KEYS_TRIED]
+    return next((position for position in tried if counts([position], _quoted(_ORIGINAL)) == (rows,)), None)
 
 
 def compare(connection: Connection, original: Stored, sql: str, terms: Terms) -> Comparison:
@@ -265,12 +293,21 @@ class _Comparer:
         """Whether set inclusion shows equal bags: the original has no duplicates and each of its rows has a partner.
 
         With n different rows on one side, all found among the n rows of the other, neither side has anything else.
+        Where one column is a key of the original, joining on it alone is cheaper than joining on whole rows; the row numbers
+        that meet an equal row are counted once each, in a bitmap.
         """
         if not self.original.duplicate_free:
             return False
-        pairs = zip(self.columns[_ORIGINAL], self.columns[_CANDIDATE], strict=True)
-        same = " AND ".join(self.same(f"o.{_quoted(a)}", f"c.{_quoted(b)}") for a, b in pairs)
-        partner = f"SELECT 1 FROM {_quoted(_CANDIDATE)} AS c WHERE {same}"
+        names = list(zip(self.columns[_ORIGINAL], self.columns[_CANDIDATE], strict=True))
+        key = self.original.key
+        same = [self.same(f"o.{_quoted(a)}", f"c.{_quoted(b)}") for a, b in names]
+        if key is not None:
+            paired = f"{_quoted(_ORIGINAL)} AS o JOIN {_quoted(_CANDIDATE)} AS c"
+            over = f"o.{_quoted(names[key][0])} = c.{_quoted(names[key][1])}"
+            rest = " AND ".join(test for position, test in enumerate(same) if position != key) or "TRUE"
+            met = f"bit_count(bitstring_agg(o.rowid, 0, {self.original.rows - 1}))"
+            return self.connection.fetch(f"SELECT {met} FROM {paired} ON {over} WHERE {rest}").rows[0][0] == self.original.rows
+        partner = f"SELECT 1 FROM {_quoted(_CANDIDATE)} AS c WHERE {' AND '.join(same)}"
         missing = f"SELECT COUNT(*) FROM {_quoted(_ORIGINAL)} AS o WHERE NOT EXISTS ({partner})"
         return self.connection.fetch(missing).rows[0][0] == 0
 

@@ -6,9 +6,11 @@ tables' names show one of them at a time, so that going to the next costs one st
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from querywright.engines.protocol import Connection, Limits, Location
 from querywright.engines.session import Session
@@ -18,6 +20,7 @@ from querywright.values import Bindings
 from querywright.verification.answers import Answer, answer
 from querywright.verification.databases import Witness
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Probe = tuple[int, str, Bindings]
@@ -26,12 +29,16 @@ Probe = tuple[int, str, Bindings]
 RUN_LIMIT_S = 60.0
 """The most that one call may take, which is a round of all databases at most."""
 
+_LANES = min(4, os.cpu_count() or 1)
+_LEAST_A_LANE = 4
+"""So few queries are not worth the wait for another process."""
+
 _NUMBER = "querywright_witness"
 _MEMORY_BYTES = 2 << 30
 
 
 class Scratch:
-    """The scratch sessions that laboratories take turns in: one for views over many databases, one for real tables.
+    """The scratch sessions that laboratories take turns in: some for views over many databases, one for real tables.
 
     A session holds the tables of one laboratory; another one's arrival replaces them. Processes start when first used.
     """
@@ -41,6 +48,34 @@ class Scratch:
         self._sessions: dict[str, Session] = {}
         self._owners: dict[str, object] = {}
         self._drops: dict[str, list[str]] = {}
+        self._lanes = ThreadPoolExecutor(_LANES)
+
+    def spread(
+        self,
+        owner: object,
+        kind: str,
+        drops: list[str],
+        create: Callable[[Session], None],
+        function: Callable[..., list[Result]],
+        argument: object,
+        items: Sequence[Item],
+    ) -> list[Result]:
+        """``function`` of ``argument`` and all ``items``, dealt out to sessions side by side; results in the items' order."""
+        lanes = min(_LANES, len(items) // _LEAST_A_LANE or 1)
+        computing = [
+            self._lanes.submit(self.call, owner, f"{kind} {lane}", drops, create, function, argument, items[lane::lanes])
+            for lane in range(lanes)
+        ]
+        results: list[object] = [None] * len(items)
+        try:
+            wait(computing)
+        except BaseException:  # Ctrl-C reaches this thread only: the others would go on to their end
+            for lane in range(lanes):
+                self._sessions[f"{kind} {lane}"].kill()
+            raise
+        for lane, computed in enumerate(computing):
+            results[lane::lanes] = computed.result()
+        return cast("list[Result]", results)
 
     def call(
         self,
@@ -74,6 +109,7 @@ class Scratch:
 
     def close(self) -> None:
         """End the processes."""
+        self._lanes.shutdown()
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()

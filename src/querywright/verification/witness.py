@@ -29,13 +29,13 @@ from querywright.verification.answers import Answer, difference, outer_limit, wi
 from querywright.verification.compare import Difference, Terms, terms_of
 from querywright.verification.databases import Builder, Witness
 from querywright.verification.narrowing import columns_read, narrowed, obeyed
-from querywright.verification.scratch import Probe, Result, Scratch, answer_all, describe, load, loading, removing, target
+from querywright.verification.scratch import Probe, Scratch, answer_all, describe, load, loading, removing, target
 from querywright.verification.shrink import Trial, counterexample, shrunk
 
 _SMALL_LIMITS = (1, 2, 3)
 _SHRINK_S = 2.0
 _CONFIRM_S = 4.0
-_CHUNK = 8
+_CHUNK = 16
 
 SURVIVED = -1
 """No database tells a mutant apart."""
@@ -146,20 +146,22 @@ class Laboratory:
         if self._answers is None:
             answers = self._ask(self.probes)
             for _ in range(_GENERATIONS):
-                if not self._improve(answers):
+                replaced = self._improve(answers)
+                if not replaced:
                     break
-                answers = self._ask(self.probes)
+                for position, one in zip(replaced, self._ask([self.probes[i] for i in replaced]), strict=True):
+                    answers[position] = one
             self._answers = answers
         return self._answers
 
-    def _improve(self, answers: Sequence[Answer]) -> bool:
-        """Replace databases that say nothing where too many of them do; return whether any was replaced.
+    def _improve(self, answers: Sequence[Answer]) -> list[int]:
+        """Replace databases that say nothing where too many of them do; return the numbers of those replaced.
 
         Half of the new ones are bred from databases that give an answer.
         """
         outcome = self._outcome(answers, time.monotonic())
         if outcome.nonempty >= _ENOUGH_NONEMPTY * len(answers) and not outcome.null_columns:
-            return False
+            return []
         telling = [number for number, one in enumerate(answers) if _says_something(one)]
         parents = [self.base[number] for number in telling]
         silent = [number for number in range(_SHAPES, len(answers)) if number not in set(telling)]
@@ -170,7 +172,7 @@ class Laboratory:
             breed = parents and turn % 2 == 0
             self.base[number] = self._builder.child(parents[turn % len(parents)]) if breed else self._builder.witness(number)
         self._renew()
-        return bool(replaced)
+        return replaced
 
     def _renew(self) -> None:
         self.__dict__.pop("probes", None)
@@ -233,7 +235,8 @@ class Laboratory:
 
     def describe(self, text: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a query's output columns; raises `StatementError` where the engine refuses it."""
-        return self._call(describe, text, self.base[0].parameters if self.base else ())
+        parameters = self.base[0].parameters if self.base else ()
+        return self.scratch.call(self, "views 0", removing(self.schema), self._load, describe, text, parameters)
 
     @cached_property
     def variants(self) -> dict[int, str]:
@@ -275,13 +278,10 @@ class Laboratory:
         )
 
     def _ask(self, probes: list[Probe]) -> list[Answer]:
-        return self._call(answer_all, self.dialect, probes)
+        return self.scratch.spread(self, "views", removing(self.schema), self._load, answer_all, self.dialect, probes)
 
-    def _call(self, function: Callable[..., Result], *arguments: object) -> Result:
-        def load_all(session: Session) -> None:
-            session.call(load, loading(self.engine.create_table, self.schema, self.dialect), self.schema, self.base)
-
-        return self.scratch.call(self, "views", removing(self.schema), load_all, function, *arguments)
+    def _load(self, session: Session) -> None:
+        session.call(load, loading(self.engine.create_table, self.schema, self.dialect), self.schema, self.base)
 
     # ------------------------------------------------------------------ confirming
 
