@@ -2,13 +2,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types layers docs check clean
+.PHONY: demo test test-duckdb-2 lint types layers docs check clean
 
 demo: $(VENV)/.core  ## set up, then make a slow query fast on an embedded database
 	$(VENV)/bin/qw optimize examples/sign_up_numbers.sql --db shop
 
 test: $(VENV)/.dev  ## set up, then run the tests
 	$(VENV)/bin/python -m pytest -n 2
+
+test-duckdb-2: $(VENV)-duckdb-2/.dev  ## the engine, rewrites, verification and measurement on DuckDB 2.0
+	$(VENV)-duckdb-2/bin/python -m pytest -n 2 tests/engines tests/transforms tests/verification tests/measure
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check src tests benchmarks
@@ -37,5 +40,11 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) -e ".[tpc,dev]"
 	touch $(VENV)/.core $@
 
+$(VENV)-duckdb-2/.dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-duckdb-2
+	sed -e 's/^duckdb==.*/duckdb==2.0.0/' -e '/^duckdb_extension/d' constraints.txt > $(VENV)-duckdb-2/constraints.txt
+	$(VENV)-duckdb-2/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)-duckdb-2/constraints.txt -e ".[dev]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info
+	rm -rf $(VENV) $(VENV)-duckdb-2 build dist src/*.egg-info

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import gc
 import pstats
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from querywright.databases.specification import workload_instance
 from querywright.engines.session import engine_of
 from querywright.propose import rules
 from querywright.propose.protocol import Proposal
+from querywright.serve.cli import COLLECTION
 from querywright.sql.fingerprint import fingerprint
 from querywright.sql.layout import Layout
 from querywright.sql.qualify import qualify_text
@@ -39,6 +41,7 @@ def main() -> None:
     database = open_database(arguments.workload)
     queries = chosen.workload.queries(chosen.engine)
     names = arguments.only.split(",") if arguments.only else list(queries)
+    gc.set_threshold(*COLLECTION)
     list(candidates("SELECT 1", database))  # loads what is loaded once
     profile = cProfile.Profile()
     seconds: dict[str, float] = {}
@@ -56,7 +59,7 @@ def main() -> None:
     total = sum(seconds.values())
     print(f"{len(names)} queries, {proposed} candidates: {total:.1f} s ({cpu_s:.1f} s of processor time)")
     if arguments.profile:
-        pstats.Stats(profile).sort_stats("cumulative").print_stats(60).print_callers("copy|sql.$|normalized")
+        pstats.Stats(profile).sort_stats("cumulative").print_stats(60)
 
 
 def candidates(text: str, database: Database) -> Iterator[Proposal]:

@@ -15,7 +15,8 @@ from contextlib import closing
 from querywright.engines.protocol import Connection, Limits, Location
 from querywright.engines.session import engine_of
 from querywright.sql.schema import Schema
-from querywright.verification.compare import Terms, compare, store_original
+from querywright.verification.compare import Comparison, Terms, compare
+from querywright.verification.stored import store_original
 from querywright.verification.witness import Laboratory
 from querywright.workloads import tpcds
 from querywright.workloads.driver import build_once, instance
@@ -40,7 +41,7 @@ def comparison(connection: Connection, copies: int) -> tuple[float, float, float
     candidate = f"SELECT * FROM ({original}) AS c ORDER BY id DESC" if copies > 1 else CANDIDATE
     terms = Terms("duckdb")
     timings: dict[str, list[float]] = {"materialize": [], "store": [], "compare": []}
-    stored = store_original(connection, original, terms)
+    stored = store_original(connection, original, terms.dialect)
     for _ in range(5):
         for name, run in (
             ("materialize", lambda: connection.materialize(candidate)),
@@ -50,7 +51,7 @@ def comparison(connection: Connection, copies: int) -> tuple[float, float, float
             start = time.perf_counter()
             result = run()
             timings[name].append((time.perf_counter() - start) * 1e3)
-        assert result.equal, result
+        assert isinstance(result, Comparison) and result.equal, result
     materialize, store, both = (statistics.median(timings[name]) for name in ("materialize", "store", "compare"))
     return materialize, store, both
 

@@ -8,7 +8,8 @@ from querywright.engines.protocol import Limits, Location
 from querywright.engines.session import Session
 from querywright.sql.facts import Facts
 from querywright.sql.qualify import qualify_text
-from querywright.verification.compare import Comparison, compare, store_original, terms_of
+from querywright.verification.compare import Comparison, compare, terms_of
+from querywright.verification.stored import store_original
 
 TABLES = (
     "CREATE TABLE item (id INTEGER NOT NULL UNIQUE, kind VARCHAR, price DECIMAL(10, 2), weight DOUBLE)",
@@ -27,7 +28,7 @@ def compared(session: Session, original: str, candidate: str, *, strict: bool = 
     dialect = session.capabilities.dialect
     facts = Facts(qualify_text(original, session.schema(), dialect), session.schema(), dialect)
     terms = terms_of(original, facts, strict=strict, exact_decimals=session.capabilities.exact_decimals)
-    stored = session.call(store_original, original, terms)
+    stored = session.call(store_original, original, terms.dialect)
     return session.call(compare, stored, candidate, terms)
 
 

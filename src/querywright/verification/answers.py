@@ -12,8 +12,9 @@ from querywright.engines.protocol import Connection
 from querywright.errors import StatementError, StatementOutOfMemory
 from querywright.sql.parse import parse_query
 from querywright.values import Bindings
-from querywright.verification.compare import Difference, Terms, is_floating
+from querywright.verification.compare import Difference, Terms
 from querywright.verification.rows import Row, same_sequence, unmatched
+from querywright.verification.stored import is_floating
 
 _MOST_ROWS = 20_000
 _SHOWN = 5

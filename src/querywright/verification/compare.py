@@ -23,19 +23,15 @@ from querywright.sql.ambiguity import ambiguities, floating_columns
 from querywright.sql.facts import Facts
 from querywright.sql.parse import parse_query
 from querywright.sql.predicates import unwrap
-from querywright.values import Bindings
 from querywright.verification.rows import Row, unmatched
+from querywright.verification.stored import ORIGINAL, Stored, columns_of, is_floating, quoted
 
-_ORIGINAL = "querywright_original"
 _CANDIDATE = "querywright_candidate"
 _CELLS = "querywright_cells"
 _LIFTED = "querywright_lifted"
 _SHOWN_ROWS = 5
 _LARGEST_FETCH = 500_000
 """Rows per side that are paired in Python where floating-point columns differ beyond what the engine could pair."""
-
-_KEY_SAMPLE = 20_000
-_KEYS_TRIED = 2
 
 _LABELS = {
     "sqlite": "CASE WHEN typeof({0}) = 'real' OR typeof({0}) = 'integer' AND abs({0}) < 1e10 "
@@ -63,23 +59,6 @@ class Terms:
     lifted: str | None = None
     hidden_key: bool = False
     strict: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The original's result in a temporary table of the session: the columns with their types, and the number of rows.
-
-    ``duplicate_free`` makes the comparison cheaper: then one set inclusion and equal counts prove equal bags. ``key`` is the
-    position of a column that alone tells all rows apart and is never NULL, where one was found.
-    """
-
-    table: str
-    described: tuple[tuple[str, str], ...]
-    columns: tuple[str, ...]
-    rows: int
-    duplicate_free: bool
-    bindings: Bindings = ()
-    key: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,41 +135,6 @@ def sort_positions(tree: exp.Query) -> list[int | None]:
     return positions
 
 
-def store_original(connection: Connection, sql: str, terms: Terms, bindings: Bindings = ()) -> Stored:
-    """Worker side: run the original once and keep its rows in a temporary table for `compare`."""
-    described = connection.describe(sql, bindings)
-    rows = connection.store(_ORIGINAL, sql, bindings)
-    columns = _columns(connection, _ORIGINAL)
-    key, distinct = None, False
-    if terms.dialect == "duckdb" and rows:
-        key = _key(connection, columns, [kind for _, kind in described], rows)
-        distinct = key is not None
-        if not distinct:
-            grouped = f"SELECT 1 FROM {_quoted(_ORIGINAL)} GROUP BY {', '.join(map(_quoted, columns))}"
-            distinct = connection.fetch(f"SELECT COUNT(*) FROM ({grouped}) AS groups").rows[0][0] == rows
-    return Stored(_ORIGINAL, described, columns, rows, distinct, bindings, key)
-
-
-def _key(connection: Connection, columns: Sequence[str], kinds: Sequence[str], rows: int) -> int | None:
-    """The position of an exact column of the stored original without NULLs or repetitions; the first rows say which to try."""
-    exact = [position for position, kind in enumerate(kinds) if not is_floating(kind)]
-    if not exact:
-        return None
-
-    def counts(positions: Sequence[int], source: str) -> tuple[object, ...]:
-        wanted = ", ".join(f"COUNT(DISTINCT {_quoted(columns[position])})" for position in positions)
-        return connection.fetch(f"SELECT {wanted} FROM {source}").rows[0]
-
-    first = min(rows, _KEY_SAMPLE)
-    sampled = counts(exact, f"(SELECT * FROM {_quoted(_ORIGINAL)} LIMIT {first}) AS first_rows")
-    promising = [position for position, count in zip(exact, sampled, strict=True) if count == first]
-    numbered = f"SELECT MIN(rowid), MAX(rowid) FROM {_quoted(_ORIGINAL)}"
-    if not promising or connection.fetch(numbered).rows[0] != (0, rows - 1):
-        return None
-    tried = promising[:_KEYS_TRIED]
-    return next((position for position in tried if counts([position], _quoted(_ORIGINAL)) == (rows,)), None)
-
-
 def compare(connection: Connection, original: Stored, sql: str, terms: Terms) -> Comparison:
     """Worker side: run the candidate ``sql`` and compare its rows with the stored original's."""
     described = connection.describe(sql, original.bindings)
@@ -236,11 +180,6 @@ def family(kind: str) -> str:
     return "timestamp" if name.startswith(("TIMESTAMP", "DATETIME")) else name
 
 
-def is_floating(kind: str) -> bool:
-    """Whether a type as the engine spells it is a floating-point type."""
-    return kind.upper().startswith(("DOUBLE", "FLOAT", "REAL")) and not kind.endswith("]")
-
-
 class _Comparer:
     """The stored results and the statements that compare them."""
 
@@ -251,8 +190,8 @@ class _Comparer:
         both = [*enumerate(kind for _, kind in original.described), *enumerate(kinds)]
         self.floating = frozenset(i for i, kind in both if is_floating(kind) or (not kind and i in terms.floating))
         self.columns = {
-            _ORIGINAL: original.columns,
-            _CANDIDATE: _columns(connection, _CANDIDATE),
+            ORIGINAL: original.columns,
+            _CANDIDATE: columns_of(connection, _CANDIDATE),
         }
         self.every = range(len(original.columns))
 
@@ -260,7 +199,7 @@ class _Comparer:
         rows = self.original.rows
         if rows == 0 or self.in_step(self.every):
             return Comparison(rows)
-        if not self.included() and self.exists(self.signed(_ORIGINAL, _CANDIDATE)):
+        if not self.included() and self.exists(self.signed(ORIGINAL, _CANDIDATE)):
             left, right, undecided = self.leftovers()
             if undecided:
                 return Comparison(rows, undecided=undecided)
@@ -280,12 +219,12 @@ class _Comparer:
 
     def in_step(self, positions: Sequence[int]) -> bool:
         """Whether the n-th rows of both sides agree at ``positions``, for every n."""
-        ours, theirs = self.columns[_ORIGINAL], self.columns[_CANDIDATE]
-        tests = [f"NOT ({self.same(f'o.{_quoted(ours[i])}', f'c.{_quoted(theirs[i])}')})" for i in positions]
+        ours, theirs = self.columns[ORIGINAL], self.columns[_CANDIDATE]
+        tests = [f"NOT ({self.same(f'o.{quoted(ours[i])}', f'c.{quoted(theirs[i])}')})" for i in positions]
         paired = (
-            f"{_quoted(_ORIGINAL)} AS o POSITIONAL JOIN {_quoted(_CANDIDATE)} AS c"
+            f"{quoted(ORIGINAL)} AS o POSITIONAL JOIN {quoted(_CANDIDATE)} AS c"
             if self.terms.dialect == "duckdb"
-            else f"{_quoted(_ORIGINAL)} AS o JOIN {_quoted(_CANDIDATE)} AS c ON o.rowid = c.rowid"
+            else f"{quoted(ORIGINAL)} AS o JOIN {quoted(_CANDIDATE)} AS c ON o.rowid = c.rowid"
         )
         return not self.exists(f"SELECT 1 FROM {paired} WHERE {' OR '.join(tests)}")
 
@@ -298,27 +237,27 @@ class _Comparer:
         """
         if not self.original.duplicate_free:
             return False
-        names = list(zip(self.columns[_ORIGINAL], self.columns[_CANDIDATE], strict=True))
+        names = list(zip(self.columns[ORIGINAL], self.columns[_CANDIDATE], strict=True))
         key = self.original.key
-        same = [self.same(f"o.{_quoted(a)}", f"c.{_quoted(b)}") for a, b in names]
+        same = [self.same(f"o.{quoted(a)}", f"c.{quoted(b)}") for a, b in names]
         if key is not None:
-            paired = f"{_quoted(_ORIGINAL)} AS o JOIN {_quoted(_CANDIDATE)} AS c"
-            over = f"o.{_quoted(names[key][0])} = c.{_quoted(names[key][1])}"
+            paired = f"{quoted(ORIGINAL)} AS o JOIN {quoted(_CANDIDATE)} AS c"
+            over = f"o.{quoted(names[key][0])} = c.{quoted(names[key][1])}"
             rest = " AND ".join(test for position, test in enumerate(same) if position != key) or "TRUE"
             met = f"bit_count(bitstring_agg(o.rowid, 0, {self.original.rows - 1}))"
             return self.connection.fetch(f"SELECT {met} FROM {paired} ON {over} WHERE {rest}").rows[0][0] == self.original.rows
-        partner = f"SELECT 1 FROM {_quoted(_CANDIDATE)} AS c WHERE {' AND '.join(same)}"
-        missing = f"SELECT COUNT(*) FROM {_quoted(_ORIGINAL)} AS o WHERE NOT EXISTS ({partner})"
+        partner = f"SELECT 1 FROM {quoted(_CANDIDATE)} AS c WHERE {' AND '.join(same)}"
+        missing = f"SELECT COUNT(*) FROM {quoted(ORIGINAL)} AS o WHERE NOT EXISTS ({partner})"
         return self.connection.fetch(missing).rows[0][0] == 0
 
     def leftovers(self) -> tuple[list[Row], list[Row], str]:
         """Rows without a partner on either side, and why that could not be found out. Without tolerance only a few are listed."""
         if not self.floating:
-            rows = self.connection.fetch(self.signed(_ORIGINAL, _CANDIDATE), max_rows=2 * _SHOWN_ROWS).rows
+            rows = self.connection.fetch(self.signed(ORIGINAL, _CANDIDATE), max_rows=2 * _SHOWN_ROWS).rows
             return [row[:-1] for row in rows if row[-1] > 0], [row[:-1] for row in rows if row[-1] < 0], ""  # type: ignore[operator]
-        self.connection.store(_CELLS, self.signed(_ORIGINAL, _CANDIDATE, labeled=True))
+        self.connection.store(_CELLS, self.signed(ORIGINAL, _CANDIDATE, labeled=True))
         try:
-            sides = [self.connection.fetch(self.members(table), max_rows=_LARGEST_FETCH) for table in (_ORIGINAL, _CANDIDATE)]
+            sides = [self.connection.fetch(self.members(table), max_rows=_LARGEST_FETCH) for table in (ORIGINAL, _CANDIDATE)]
         finally:
             self.connection.drop(_CELLS)
         if not all(side.complete for side in sides):
@@ -336,7 +275,7 @@ class _Comparer:
         if not self.same_keys():
             return Comparison(rows, found)
         self.connection.store(_LIFTED, self.terms.lifted, self.original.bindings)
-        self.columns[_LIFTED] = _columns(self.connection, _LIFTED)
+        self.columns[_LIFTED] = columns_of(self.connection, _LIFTED)
         try:
             foreign = self.signed(_CANDIDATE, _LIFTED, labeled=bool(self.floating), having="> 0")
             if self.exists(foreign) and (not self.floating or self.foreign_rows()):
@@ -350,15 +289,15 @@ class _Comparer:
         if not self.terms.keys:
             return True
         sides = []
-        for table in (_ORIGINAL, _CANDIDATE):
-            keys = ", ".join(_quoted(self.columns[table][position]) for position in self.terms.keys)
-            sides.append(self.connection.fetch(f"SELECT {keys} FROM {_quoted(table)}").rows)
+        for table in (ORIGINAL, _CANDIDATE):
+            keys = ", ".join(quoted(self.columns[table][position]) for position in self.terms.keys)
+            sides.append(self.connection.fetch(f"SELECT {keys} FROM {quoted(table)}").rows)
         floating = frozenset(index for index, position in enumerate(self.terms.keys) if position in self.floating)
         return unmatched(sides[0], sides[1], floating) == ([], [])
 
     def foreign_rows(self) -> bool:
         """Whether some candidate row is, within tolerance, no row of the original without LIMIT."""
-        sides = [self.connection.fetch(f"SELECT * FROM {_quoted(table)}").rows for table in (_LIFTED, _CANDIDATE)]
+        sides = [self.connection.fetch(f"SELECT * FROM {quoted(table)}").rows for table in (_LIFTED, _CANDIDATE)]
         return bool(unmatched(sides[0], sides[1], self.floating)[1])
 
     # ------------------------------------------------------------------ statements
@@ -367,14 +306,14 @@ class _Comparer:
         """The signed bag: rows of ``left`` count +1, rows of ``right`` -1; what cancels out is gone."""
         names = ", ".join(f"c{position}" for position in self.every)
         sides = [
-            f"SELECT {', '.join(self.cells(table, labeled))}, {sign} AS sign FROM {_quoted(table)}"
+            f"SELECT {', '.join(self.cells(table, labeled))}, {sign} AS sign FROM {quoted(table)}"
             for table, sign in ((left, "1"), (right, "-1"))
         ]
         both = " UNION ALL ".join(sides)
         return f"SELECT {names}, SUM(sign) AS n FROM ({both}) AS b GROUP BY {names} HAVING SUM(sign) {having}"
 
     def cells(self, table: str, labeled: bool) -> list[str]:
-        columns = [_quoted(column) for column in self.columns[table]]
+        columns = [quoted(column) for column in self.columns[table]]
         label = _LABELS.get(self.terms.dialect, _LABELS[""])
         return [
             f"{label.format(column) if labeled and position in self.floating else column} AS c{position}"
@@ -384,10 +323,10 @@ class _Comparer:
     def members(self, table: str) -> str:
         """The rows of ``table`` that lie in cells where the two sides do not cancel out."""
         tests = " AND ".join(
-            self.same(f"{_quoted(_CELLS)}.c{position}", cell.rpartition(" AS ")[0])
+            self.same(f"{quoted(_CELLS)}.c{position}", cell.rpartition(" AS ")[0])
             for position, cell in enumerate(self.cells(table, True))
         )
-        return f"SELECT * FROM {_quoted(table)} WHERE EXISTS (SELECT 1 FROM {_quoted(_CELLS)} WHERE {tests})"
+        return f"SELECT * FROM {quoted(table)} WHERE EXISTS (SELECT 1 FROM {quoted(_CELLS)} WHERE {tests})"
 
     def same(self, left: str, right: str) -> str:
         return f"{left} IS {right}" if self.terms.dialect == "sqlite" else f"{left} IS NOT DISTINCT FROM {right}"
@@ -396,14 +335,5 @@ class _Comparer:
         return bool(self.connection.fetch(f"{query} LIMIT 1").rows)
 
 
-def _columns(connection: Connection, table: str) -> tuple[str, ...]:
-    """The names that the engine gave the columns of a stored result: duplicates are made different."""
-    return tuple(name for name, _ in connection.describe(f"SELECT * FROM {_quoted(table)}"))
-
-
 def _shown(rows: Sequence[Row]) -> tuple[tuple[object, ...], ...]:
     return tuple(tuple(row) for row in rows[:_SHOWN_ROWS])
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

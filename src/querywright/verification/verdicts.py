@@ -83,7 +83,7 @@ class Verifier:
         seed: int = 0,
         databases: int = 100,
         strict: bool = True,
-        mutation_s: float = 20.0,
+        mutation_s: float = 8.0,
         moment: datetime | None = None,
         scratch: tuple[Scratch, Scratch] | None = None,
     ) -> None:
