@@ -74,6 +74,13 @@ def test_documents_itself(name: str) -> None:
 
 
 @each_antipattern
+def test_names_a_cure_or_says_why_there_is_none(name: str) -> None:
+    module = antipatterns()[name]
+    reason = re.search(r"^Uncured: .{20,}", module.__doc__ or "", flags=re.MULTILINE)
+    assert bool(module.CURES) != bool(reason), "name transforms in CURES, or say in section Uncured why none removes it"
+
+
+@each_antipattern
 def test_cures_are_transforms_that_apply(name: str) -> None:
     """Each cure has a site in some query of the fixture that has the habit."""
     for cure in antipatterns()[name].CURES:
@@ -136,6 +143,7 @@ def test_every_query_runs_and_stays_untouched(case: Case, engine: str) -> None:
     copies = tree.copy(), parsed.copy()
     for habit in habits(tree, parsed, schema_under(case, engine), engine):
         assert habit.detail and habit.path
+        assert bool(habit.cures) != bool(habit.uncured)
     for name in antipatterns():
         inject(tree, schema_under(case, engine), engine, name)
     assert (tree, parsed) == copies

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from querywright.antipatterns._blocks import plain
 from querywright.antipatterns.protocol import Occurrence, Severity
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import unwrap
@@ -20,7 +21,6 @@ CURES: tuple[str, ...] = ("count_to_exists", "decorrelate_scalar_aggregate")
 _MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {exp.LT: exp.GT, exp.GT: exp.LT, exp.LTE: exp.GTE, exp.GTE: exp.LTE}
 _SOME = {(exp.GT, "0"), (exp.GTE, "1"), (exp.NEQ, "0")}
 _NONE = {(exp.EQ, "0"), (exp.LT, "1"), (exp.LTE, "0")}
-_RESHAPING = ("group", "having", "qualify", "limit", "offset", "with_", "windows")
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
@@ -40,9 +40,7 @@ def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     """``(SELECT COUNT(*) …) > 0`` for EXISTS, ``= 0`` for NOT EXISTS."""
     for test in facts.tree.find_all(exp.Exists, bfs=False):
         body = test.this
-        if not isinstance(body, exp.Select) or any(body.args.get(clause) for clause in _RESHAPING):
-            continue
-        if any(node.parent_select is body for node in body.find_all(exp.AggFunc, exp.Window)):
+        if not isinstance(body, exp.Select) or not plain(body, "distinct", "order"):
             continue
         negated = isinstance(test.parent, exp.Not)
         body.set("distinct", None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 from sqlglot import exp
@@ -20,13 +22,18 @@ from querywright.sql.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """An occurrence of an anti-pattern: ``path`` tells people where, ``cures`` names the transforms that remove it."""
+    """An occurrence of an anti-pattern.
+
+    ``path`` tells people where, ``detail`` what is wrong there. ``cures`` names the transforms that remove it; where there are
+    none, ``uncured`` says why.
+    """
 
     antipattern: str
     severity: Severity
     path: str
     detail: str
     cures: tuple[str, ...]
+    uncured: str = ""
 
 
 def antipatterns() -> dict[str, AntiPattern]:
@@ -34,9 +41,12 @@ def antipatterns() -> dict[str, AntiPattern]:
     return cast("dict[str, AntiPattern]", plugins("querywright.antipatterns"))
 
 
-def habits(tree: exp.Query, parsed: exp.Query, schema: Schema, dialect: str) -> list[Habit]:
-    """Every bad habit of a query, the worst first; ``tree`` is its qualified form, ``parsed`` the form as written."""
-    facts = Facts(tree, schema, dialect)
+def habits(tree: exp.Query, parsed: exp.Query, schema: Schema, dialect: str, facts: Facts | None = None) -> list[Habit]:
+    """Every bad habit of a query, the worst first.
+
+    ``tree`` is its qualified form, whose ``facts`` may be known already, ``parsed`` the form as written.
+    """
+    facts = facts or Facts(tree, schema, dialect)
     found = [habit for name in antipatterns() for habit in _habits(name, parsed, facts)]
     return sorted(found, key=lambda habit: SEVERITIES.index(habit.severity))
 
@@ -70,4 +80,12 @@ def inject(tree: exp.Query, schema: Schema, dialect: str, name: str) -> exp.Quer
 def _habits(name: str, parsed: exp.Query, facts: Facts) -> Iterator[Habit]:
     module = antipatterns()[name]
     for occurrence in module.find(parsed, facts):
-        yield Habit(name, occurrence.severity or module.SEVERITY, path_of(occurrence.node), occurrence.detail, module.CURES)
+        severity = occurrence.severity or module.SEVERITY
+        yield Habit(name, severity, path_of(occurrence.node), occurrence.detail, module.CURES, _uncured(name))
+
+
+@cache
+def _uncured(name: str) -> str:
+    """The section Uncured of an anti-pattern's docstring, on one line; "" where it has none."""
+    section = re.search(r"^Uncured: (.*(?:\n {4}.*)*)", antipatterns()[name].__doc__ or "", flags=re.MULTILINE)
+    return " ".join(section.group(1).split()) if section else ""

@@ -3,6 +3,8 @@
 Cost: with a condition that connects the tables, only clarity; without one, every row meets every row, and the result and the
     time grow with the product of both tables.
 Why: it is how joins were written before SQL-92, and a forgotten condition raises no error.
+Uncured: a comma whose tables a condition connects costs the engine nothing, and whether a product of tables is meant only the
+    author knows: write JOIN … ON.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from querywright.antipatterns._blocks import by_comma, inner
 from querywright.antipatterns.protocol import Occurrence, Severity
 from querywright.sql.facts import Facts, Source
 from querywright.sql.predicates import conjuncts, disjuncts, pinned_column, set_where, where_conjuncts
@@ -26,7 +29,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
         group = _connected(select, facts)
         harmless: list[Source] = []
         for alias, source in sources.items():
-            if source.join is None or not _by_comma(source.join) or _lateral(source, facts):
+            if source.join is None or not by_comma(source.join) or _lateral(source, facts):
                 continue
             if alias in group or _one_row(source, select, facts):
                 harmless.append(source)
@@ -42,19 +45,18 @@ def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     """Commas for inner joins, their conditions moved to WHERE, in one block."""
     for select in facts.selects():
         joins: list[exp.Join] = select.args.get("joins") or []
-        plain = [j for j in joins if j.kind in ("", "INNER", "CROSS") and not j.side and not j.method and not j.args.get("using")]
         tables = all(isinstance(join.this, (exp.Table, exp.Subquery)) and not join.this.args.get("joins") for join in joins)
-        if len(plain) != len(joins) or not tables or all(_by_comma(join) for join in joins):
+        if (
+            not all(inner(join) and not join.args.get("using") for join in joins)
+            or not tables
+            or all(by_comma(join) for join in joins)
+        ):
             continue
         conditions = [condition for join in joins for condition in conjuncts(join.args.get("on"))]
         set_where(select, [*conditions, *where_conjuncts(select)])
         select.set("joins", [exp.Join(this=join.this) for join in joins])
         return query
     return None
-
-
-def _by_comma(join: exp.Join) -> bool:
-    return not (join.kind or join.side or join.method or join.args.get("on") or join.args.get("using"))
 
 
 def _lateral(source: Source, facts: Facts) -> bool:

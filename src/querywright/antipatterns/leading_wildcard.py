@@ -2,6 +2,7 @@
 
 Cost: an ordered index cannot find where to begin, so every text is read and matched; it grows with the table.
 Why: a search box is meant to find a word anywhere, and ``%`` around it is the first idea; with no word it matches everything.
+Uncured: no pattern without the wildcard finds the same rows; a full-text index, or a column that holds the searched part, does.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Cost: one NULL in the list makes every answer unknown and the result empty; so that this stays true, the engine cannot use a
     plain anti-join and may compare each row with the whole list.
 Why: NOT IN is the word for it, and the list held no NULL when it was tried.
+Uncured: NOT EXISTS gives another answer as soon as there is a NULL, so that only the author can choose it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from querywright.antipatterns._blocks import plain
 from querywright.antipatterns.protocol import Occurrence, Severity
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import set_where, unwrap, where_conjuncts
 
 SEVERITY: Severity = "high"
 CURES: tuple[str, ...] = ()
-
-_RESHAPING = ("group", "having", "qualify", "limit", "offset", "with_", "windows")
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
@@ -43,7 +43,7 @@ def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     for negation in facts.tree.find_all(exp.Not, bfs=False):
         test, select = unwrap(negation.this), negation.parent_select
         body = test.this if isinstance(test, exp.Exists) else None
-        if not isinstance(body, exp.Select) or not isinstance(select, exp.Select) or not _plain(body):
+        if not isinstance(body, exp.Select) or not isinstance(select, exp.Select) or not plain(body, "distinct", "order"):
             continue
         outer = facts.correlated_columns(body)
         link = next((part for part in where_conjuncts(body) if _links(part, outer)), None)
@@ -62,12 +62,6 @@ def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
         negation.replace(exp.Paren(this=exp.Or(this=missing, expression=excluded)))
         return query
     return None
-
-
-def _plain(select: exp.Select) -> bool:
-    if any(select.args.get(clause) for clause in _RESHAPING):
-        return False
-    return not any(node.parent_select is select for node in select.find_all(exp.AggFunc, exp.Window))
 
 
 def _links(predicate: exp.Expr, outer: list[exp.Column]) -> bool:

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from querywright.antipatterns._blocks import alike_but_for_where, plain
 from querywright.antipatterns.protocol import Occurrence, Severity
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import conjunction, conjuncts, disjunction, disjuncts, set_where, where_conjuncts
 
 SEVERITY: Severity = "high"
 CURES: tuple[str, ...] = ("or_join_to_union",)
-
-_RESHAPING = ("group", "having", "qualify", "distinct", "order", "limit", "offset", "with_", "windows")
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
@@ -35,12 +34,12 @@ def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     """SELECT DISTINCT … WHERE p OR q for the UNION of two blocks that differ in one condition each."""
     for union in facts.tree.find_all(exp.Union, bfs=False):
         left, right = union.left, union.right
-        if not union.args.get("distinct") or union.args.get("by_name") or not (_plain(left) and _plain(right)):
+        if not union.args.get("distinct") or union.args.get("by_name") or not (plain(left) and plain(right)):
             continue
         assert isinstance(left, exp.Select) and isinstance(right, exp.Select)
         shared = [part for part in where_conjuncts(left) if part in where_conjuncts(right)]
         alternatives = [conjunction(p.copy() for p in where_conjuncts(side) if p not in shared) for side in (left, right)]
-        if _without_where(left) != _without_where(right) or any(part is None for part in alternatives):
+        if not alike_but_for_where(left, right) or any(part is None for part in alternatives):
             continue
         tables = {column.table for part in alternatives if part is not None for column in part.find_all(exp.Column)}
         if len(tables & set(facts.sources(left))) < 2:
@@ -62,16 +61,3 @@ def _merged(
         return merged
     union.replace(merged)
     return query
-
-
-def _plain(block: exp.Expr) -> bool:
-    """Whether ``block`` is a SELECT whose WHERE alone decides which of its rows it gives."""
-    if not isinstance(block, exp.Select) or any(block.args.get(clause) for clause in _RESHAPING):
-        return False
-    return not any(node.parent_select is block for node in block.find_all(exp.AggFunc, exp.Window))
-
-
-def _without_where(select: exp.Select) -> exp.Select:
-    bare = select.copy()
-    bare.set("where", None)
-    return bare

@@ -1,8 +1,9 @@
 """What an anti-pattern module provides.
 
 An anti-pattern is one module: a docstring with the sections Cost (what it does to the query) and Why (why people write it),
-the constants ``SEVERITY`` and ``CURES`` (names of the transforms that remove it, () where none does yet), ``find``, and its
-inverse ``inject``, which turns a query that is clean of the habit into an equal one that has it.
+the constants ``SEVERITY`` and ``CURES`` (names of the transforms that remove it), ``find``, and its inverse ``inject``, which
+makes of a query that is clean of the habit an equal one that has it. Where ``CURES`` is (), the docstring has a section Uncured:
+why no transform removes it, and what a person can do.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from querywright.antipatterns._blocks import sorts_by_output
 from querywright.antipatterns.protocol import Occurrence, Severity
 from querywright.sql.duplicates import output_is_a_set
 from querywright.sql.facts import Facts
@@ -33,7 +34,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
 def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     """DISTINCT for a block whose rows differ anyway."""
     for select in facts.selects():
-        if select.args.get("distinct") is None and _sorts_by_output(select) and _distinct_anyway(select, facts):
+        if select.args.get("distinct") is None and sorts_by_output(select) and _distinct_anyway(select, facts):
             select.set("distinct", exp.Distinct())
             return query
     return None
@@ -43,13 +44,3 @@ def _distinct_anyway(select: exp.Select, facts: Facts) -> bool:
     if isinstance(select.parent, exp.Exists):
         return False  # nobody writes that
     return output_is_a_set(select) or facts.duplicate_free_before_distinct(select) is not None
-
-
-def _sorts_by_output(select: exp.Select) -> bool:
-    """Whether every ORDER BY key is an output column, as SELECT DISTINCT demands."""
-    order = select.args.get("order")
-    outputs = {projection.unalias() for projection in select.expressions}
-    keys = [ordered.this for ordered in order.expressions] if order is not None else []
-    return all(
-        key in outputs or (isinstance(key, exp.Column) and not key.table and key.name in select.named_selects) for key in keys
-    )

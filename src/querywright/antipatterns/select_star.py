@@ -3,6 +3,8 @@
 Cost: a column store reads and materializes each column for its own; every row carries columns that nobody looks at through
     joins and sorts, no covering index serves the query, and a new column changes the result.
 Why: it is short, it works while exploring, and nobody trims the list afterwards.
+Uncured: an inner star costs nothing on engines that read only the columns in use, and of the outermost one only the caller
+    knows which columns it needs.
 """
 
 from __future__ import annotations
