@@ -27,7 +27,7 @@ Parameters = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a workload: one of ``choices``, or a positive number where there are none.
+    """A parameter of a workload: one of ``choices``, or where there are none a positive number, ``least`` or more.
 
     ``engines`` names the engines it applies to (empty: all).
     """
@@ -36,6 +36,7 @@ class Parameter:
     meaning: str
     choices: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
+    least: float = 0
 
     def canonical(self, name: str, value: str) -> str:
         """The one spelling of ``value``; raises `DatabaseError` where it is not a value of this parameter."""
@@ -49,7 +50,9 @@ class Parameter:
             number = math.nan
         if not (math.isfinite(number) and number > 0):
             raise DatabaseError(f"{name}={value} is not a positive number.", f"Write for example {name}={self.default}.")
-        return f"{number:g}"
+        if number < self.least:
+            raise DatabaseError(f"{name}={value} is too small.", f"Write {name}={self.least:.15g} or more.")
+        return f"{number:.15g}"
 
 
 class Workload(Protocol):

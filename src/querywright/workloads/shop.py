@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from querywright.sql.schema import Table
+from querywright.workloads._seeded_noise import create_noise
 from querywright.workloads.driver import build_once, instance
 from querywright.workloads.protocol import Parameter, Parameters, Progress, References, declared_tables
 
@@ -176,11 +177,7 @@ def _generate(path: Path, parameters: Parameters, progress: Progress) -> None:
 
     sizes = {table: max(100, round(rows * float(parameters["scale"]))) for table, rows in _ROWS.items()}
     with duckdb.connect(str(path)) as connection:
-        # MD5 gives the same numbers in every DuckDB version, which its random() and hash() do not promise.
-        connection.execute(
-            "CREATE TEMP MACRO noise(id, k) AS md5_number_lower("
-            f"concat_ws('-', id, k, '{parameters['seed']}')) / CAST(18446744073709551616 AS DOUBLE)"
-        )
+        create_noise(connection, parameters["seed"])
         for position, (table, plain) in enumerate(_PLAIN.items()):
             progress(f"Generating {table}", position / len(_PLAIN))
             rows = plain.format(rows=sizes[table], users=sizes["users"])
