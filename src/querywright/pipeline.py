@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from sqlglot import exp
 
 from querywright.analyze import Analysis, analyze
+from querywright.analyze.plans import plan_lines, plan_summary
 from querywright.analyze.preparing import Prepared, prepare
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
+from querywright.databases.sampling import sample
 from querywright.engines.protocol import Limits
 from querywright.engines.session import Session, engine_of
-from querywright.errors import ExecutionError, InputError
-from querywright.judge import Bench, Case, Rules, compare_data, environment, judge, open_case
+from querywright.errors import ExecutionError, InputError, RunError
+from querywright.judge import Bench, Case, Rules, compare_data, environment, open_case
 from querywright.propose import rules as rule_proposer
 from querywright.propose.protocol import Proposal
-from querywright.registry import plugins
 from querywright.runs.directory import RunDirectory
 from querywright.runs.layout import Mode as ModeName
 from querywright.search.concluding import conclude
-from querywright.search.protocol import Budget, Event, Judged, Mode, Position
-from querywright.search.recorder import Recorder, graph_document
+from querywright.search.driver import find_mode
+from querywright.search.judging import CaseJudge
+from querywright.search.protocol import Budget, Event, Judged, Position
+from querywright.search.recorder import graph_document, recorder
+from querywright.search.transcript import base_prompt
 from querywright.settings import settings
 from querywright.sql.ddl import schema_of
 from querywright.sql.fingerprint import fingerprint
-from querywright.sql.layout import render
+from querywright.sql.layout import Layout
 from querywright.sql.parse import normalize_parameters
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
@@ -68,23 +72,30 @@ def optimize(
     """
     options = options or Options()
     began = time.monotonic()
+    mode = find_mode(options.mode)
+    budget = replace(options.budget, workers=options.budget.workers or mode.WORKERS)
     prepared = prepare(sql, database, options.bindings, name, source)
-    mode = _mode(options.mode)
     with open_case(prepared.query, prepared.database, options.sample, options.limits, options.rules) as case:
-        directory = _directory(prepared, options)
-        recorder = Recorder(directory, options.budget.target)
+        directory = _directory(prepared, replace(options, budget=budget))
+        recording = recorder(directory, budget.target)
         opened(case, directory)
         attempts: list[Attempt] = []
         if not case.refusal:
             start = Position(prepared.query, prepared.tree)
-            expand = _expander(prepared, options.budget.seed)
+            expand = _expander(prepared, budget.seed)
 
             def hear(event: Event) -> None:
-                recorder.listen(event)
+                recording.listen(event)
                 listen(event)
 
-            done = _replayed(recorder, prepared)
-            for attempt in mode.run(start, expand, lambda c: judge(case, c), options.budget, hear, time.monotonic, done):
+            def smaller() -> Database:
+                return options.sample or sample(prepared.database)
+
+            if options.mode == "swarm":
+                _write_swarm_input(directory, prepared, smaller(), options.limits)
+            done = [Judged(number, attempt, prepared.tree) for number, attempt in recording.earlier_attempts()]
+            judging = CaseJudge(case, smaller, options.limits)
+            for attempt in mode.run(start, expand, judging, budget, hear, time.monotonic, done):
                 attempts.append(attempt)
         outcome = conclude(case, attempts)
         outcome = replace(
@@ -105,11 +116,13 @@ def verify(
     strict: bool = False,
     seed: int = 0,
     limit_s: float = 60.0,
+    sources: tuple[str, str] = ("the original", "the candidate"),
 ) -> Verdict:
     """Whether two queries return the same rows: on generated databases, and on the data of ``db`` where one is named.
 
     ``schema`` (tables, or DDL text in ``dialect``) serves where there is no database. ``strict`` demands equal column
-    names and types as well. Raises `querywright.errors.InputError` where a query or the schema cannot be used.
+    names and types as well. ``sources`` are what error messages call the two. Raises `querywright.errors.InputError` where a
+    query or the schema cannot be used.
     """
     if isinstance(schema, str):
         schema = schema_of(schema, dialect)
@@ -120,7 +133,7 @@ def verify(
         raise InputError("There is nothing to verify against.", "Name a database with --db, or a DDL file with --schema.")
     engine = database.location.engine if database is not None else dialect
     queries = []
-    for text, source in ((original, "the original"), (candidate, "the candidate")):
+    for text, source in zip((original, candidate), sources, strict=True):
         plain = normalize_parameters(text, dialect).strip().removesuffix(";").rstrip()
         tree = qualify_text(plain, schema, dialect, source=source)
         queries.append(Query(plain, dialect, fingerprint(tree, dialect), bindings))
@@ -142,12 +155,13 @@ def verify(
 def _expander(prepared: Prepared, seed: int) -> Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]:
     schema, dialect = prepared.database.schema, prepared.query.dialect
     outputs = prepared.tree.named_selects
+    layout = Layout(prepared.query.sql, prepared.tree, dialect)
 
     def requalify(text: str) -> exp.Query:
-        return qualify_text(text, schema, dialect, outputs)
+        return qualify_text(text, schema, dialect, outputs, typed=False)
 
     def printed(tree: exp.Query) -> str:
-        return render(prepared.query.sql, prepared.tree, tree, dialect, requalify)
+        return layout.render(tree, requalify)
 
     def expand(position: Position, feedback: Sequence[Attempt]) -> tuple[Analysis, Iterator[Proposal]]:
         analysis = analyze(position.query, position.tree, schema, prepared.database.location.engine)
@@ -156,13 +170,25 @@ def _expander(prepared: Prepared, seed: int) -> Callable[[Position, Sequence[Att
     return expand
 
 
-def _replayed(recorder: Recorder, prepared: Prepared) -> list[Judged]:
-    return [Judged(0, attempt, prepared.tree) for attempt in recorder.earlier_attempts()]
+def _write_swarm_input(directory: RunDirectory, prepared: Prepared, smaller: Database, limits: Limits) -> None:
+    """The plan of the original on the sample, with actual rows and times, and what all generations are asked."""
+    bindings = prepared.query.bindings[0] if prepared.query.bindings else ()
+    with Session(smaller.location, limits) as session:
+        plan = session.explain(prepared.query.sql, bindings)
+    analysis = analyze(prepared.query, prepared.tree, prepared.database.schema, prepared.database.location.engine)
+    lines = "\n".join(plan_lines(plan)) + "\n"
+    directory.write_swarm_input(lines, plan_summary(plan), asdict(plan), base_prompt(analysis))
 
 
 def _directory(prepared: Prepared, options: Options) -> RunDirectory:
     if options.resume is not None:
-        return RunDirectory.open(options.resume, prepared.query)
+        directory = RunDirectory.open(options.resume, prepared.query)
+        if directory.mode != options.mode:
+            raise RunError(
+                f"{options.resume} is a run of mode {directory.mode}, not {options.mode}.",
+                f"Resume with --mode {directory.mode}.",
+            )
+        return directory
     analysis = analyze(prepared.query, prepared.tree, prepared.database.schema, prepared.database.location.engine)
     configuration = {
         "database": prepared.database.name,
@@ -174,6 +200,8 @@ def _directory(prepared: Prepared, options: Options) -> RunDirectory:
         "candidates": options.budget.candidates,
         "beam": options.budget.beam,
         "seed": options.budget.seed,
+        "workers": options.budget.workers,
+        "example_strategy": options.budget.examples,
         "proposers": ["rules"],
     }
     return RunDirectory.create(
@@ -184,10 +212,3 @@ def _directory(prepared: Prepared, options: Options) -> RunDirectory:
         query_dag=graph_document(analysis),
         complexity={"blocks": len(analysis.graph.nodes), "tables": len(prepared.database.schema.tables)},
     )
-
-
-def _mode(name: str) -> Mode:
-    modes = {k: m for k, m in plugins("querywright.search").items() if hasattr(m, "run")}
-    if name not in modes:
-        raise InputError(f"There is no mode {name}.", f"Modes: {', '.join(modes)}.")
-    return cast(Mode, modes[name])

@@ -22,7 +22,9 @@ or the user says so."""
 
 PremiseKind = Literal["unique", "not_null", "foreign_key", "disjoint"]
 Status = Literal["faster", "none", "unconfirmed", "refused"]
-Phase = Literal["screen", "confirm"]
+Phase = Literal["sample", "screen", "confirm"]
+"""Which runs a timing holds: on a sample only, which recommends nothing; the first on the full data; the confirming ones."""
+
 DatabaseRole = Literal["sample", "full", "hidden"]
 
 Scalar = None | bool | int | float | str

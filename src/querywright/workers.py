@@ -19,7 +19,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import Pipe
@@ -284,8 +284,10 @@ def _apply(_: State, function: Callable[[Item], Result], item: Item) -> Result:
     return function(item)
 
 
-def fan_out(function: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:
-    """Yield ``function(item)`` for each item, in order, computed by ``processes`` workers side by side.
+def fan_out(
+    function: Callable[[Item], Result], items: Iterable[Item], processes: int, *, in_order: bool = True
+) -> Iterator[Result]:
+    """Yield ``function(item)`` for each item, computed by ``processes`` workers side by side: in order, or as they complete.
 
     The first error is raised in its turn; leaving the loop early kills the workers.
     """
@@ -304,7 +306,9 @@ def fan_out(function: Callable[[Item], Result], items: Iterable[Item], processes
 
     threads = ThreadPoolExecutor(processes)
     try:
-        yield from threads.map(compute, items)
+        computing = [threads.submit(compute, item) for item in items]
+        for computed in computing if in_order else as_completed(computing):
+            yield computed.result()
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
         for worker in workers:

@@ -206,5 +206,5 @@ def test_a_candidate_that_cannot_be_used(sales: Path, desk: Path, save: Save, qw
     save(NOTHING_TO_DO)
     save("SELECT count(*) AS orders FROM ordres", "typo.sql")
     before = checksum(desk)
-    refused(qw("verify", "slow.sql", "typo.sql", "--db", sales), "the candidate reads table ordres", "orders")
+    refused(qw("verify", "slow.sql", "typo.sql", "--db", sales), "typo.sql reads table ordres", "orders")
     assert checksum(desk) == before

@@ -176,6 +176,6 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_modes_that_are_not_kept_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="swarm"):
-        RunDirectory.create(tmp_path, ORIGINAL, "swarm", {})
+    with pytest.raises(RunError, match="magic"):
+        RunDirectory.create(tmp_path, ORIGINAL, "magic", {})  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []

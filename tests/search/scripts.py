@@ -1,9 +1,11 @@
 """Scripted searches: what each query can be rewritten to, and what the judge says of it.
 
 A script is a JSON Lines file. Its first line holds ``title``, the ``budget``, ``expect``, and optionally ``done`` (names
-judged in an interrupted run) and ``seconds`` (what one judgement takes). Every other line is a position: its name and its
-proposals, each with ``name``, ``grade``, and ``ratio`` and ``low`` where it was timed, ``premises`` where the verdict rests
-on some. The original is named ``original``; names stand for fingerprints. A seed other than 0 shuffles the proposals.
+judged in an interrupted run; for swarm on the sample, as generations 1, 2, …) and ``seconds`` (what one judgement takes).
+Every other line is a position: its name and its proposals, each with ``name``, ``grade``, and ``ratio`` and ``low`` where it
+was timed, ``sample`` for another ratio on the sample, ``premises`` where the verdict rests on some, ``transform`` (one of the
+twelve names) where the proposer names it. The original is named ``original``; names stand for fingerprints. A seed other than 0
+shuffles the proposals. The sample's judgements complete in reverse order.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -20,13 +22,13 @@ from sqlglot import exp, parse_one
 
 from querywright.analyze import Analysis, analyze
 from querywright.propose.protocol import Proposal
-from querywright.registry import plugins
-from querywright.search.protocol import Budget, Event, IterationEnded, IterationStarted, Judged, Mode, Position
+from querywright.search.driver import modes
+from querywright.search.protocol import Budget, Event, IterationEnded, IterationStarted, Judged, Position
 from querywright.sql.schema import Schema
-from querywright.values import Attempt, Candidate, Origin, Premise, Query, Timing, Verdict
+from querywright.values import Attempt, Candidate, Origin, Premise, Query, Step, Timing, Verdict
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "search"
-MODES = {name: cast(Mode, module) for name, module in plugins("querywright.search").items() if hasattr(module, "run")}
+MODES = modes()
 TREE = cast(exp.Query, parse_one("SELECT 1 AS x", read="duckdb"))
 ORIGINAL = Query("SELECT 1 AS x", "duckdb", "original")
 
@@ -51,9 +53,10 @@ class Script:
 
 @dataclass
 class Played:
-    """What a search did: everything in order, by name."""
+    """What a search did: everything in order, by name; ``sampled`` are those judged on the sample, not among ``judged``."""
 
     judged: list[str] = field(default_factory=list)
+    sampled: list[str] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     expanded: list[str] = field(default_factory=list)
@@ -65,6 +68,10 @@ class Played:
         return {
             "attempts": [name_of(attempt) for attempt in self.attempts],
             "judged": self.judged,
+            "sampled": self.sampled,
+            "workers": [event.number for event in started],
+            "examples": [list(event.examples) for event in started],
+            "retries": [event.number for event in started if event.retry],
             "inputs": [event.positions[0].query.fingerprint for event in started],
             "bests": [name_of(event.best) if event.best else None for event in ended],
             "improved": [event.improved for event in ended],
@@ -86,25 +93,24 @@ def read(path: Path) -> Script:
     )
 
 
-def play(mode: str, script: Script, attempts: int | None = None) -> Played:
-    """Run a search mode on a script, up to a number of attempts."""
+def play(mode: str, script: Script, attempts: int | None = None, done: Sequence[Judged] | None = None) -> Played:
+    """Run a search mode on a script, up to a number of attempts; ``done`` in place of the script's."""
     played, now = Played(), [0.0]
 
     def expand(position: Position, feedback: Sequence[Attempt]) -> tuple[Analysis, Iterator[Proposal]]:
-        assert list(feedback) == played.attempts
+        assert list(feedback) == played.attempts[: len(feedback)]
         name = position.query.fingerprint
         played.expanded.append(name)
         proposals = list(script.positions.get(name, []))
         if script.budget.seed:
             Random(script.budget.seed).shuffle(proposals)
-        return analysis(), (Proposal(candidate(proposal, name), TREE) for proposal in proposals)
+        return analysis(), (Proposal(candidate(proposal, name, position.steps), TREE) for proposal in proposals)
 
-    def judge(proposed: Candidate) -> Attempt:
-        played.judged.append(proposed.query.fingerprint)
-        now[0] += script.seconds
-        return attempt_of(script.proposed(proposed.query.fingerprint), proposed)
-
-    done = [Judged(1, attempt_of(script.proposed(name), candidate(script.proposed(name), "")), TREE) for name in script.done]
+    if done is None:
+        judge_earlier = partial(attempt_of, on_sample=mode == "swarm")
+        earlier = [script.proposed(name) for name in script.done]
+        done = [Judged(number, judge_earlier(one, candidate(one, "")), TREE) for number, one in enumerate(earlier, 1)]
+    judge = ScriptedJudge(script, played, now)
     start = Position(ORIGINAL, TREE)
     for attempt in MODES[mode].run(start, expand, judge, script.budget, played.events.append, lambda: now[0], done):
         played.attempts.append(attempt)
@@ -113,18 +119,44 @@ def play(mode: str, script: Script, attempts: int | None = None) -> Played:
     return played
 
 
-def candidate(proposal: Proposed, parent: str) -> Candidate:
+@dataclass(frozen=True)
+class ScriptedJudge:
+    """Judges as the script says; ``now`` holds the time."""
+
+    script: Script
+    played: Played
+    now: list[float]
+
+    def __call__(self, proposed: Candidate) -> Attempt:
+        self.played.judged.append(proposed.query.fingerprint)
+        return self._attempt(proposed, on_sample=False)
+
+    def on_sample(self, candidates: Sequence[Candidate]) -> Iterator[tuple[int, Attempt]]:
+        for index, proposed in reversed(list(enumerate(candidates))):
+            self.played.sampled.append(proposed.query.fingerprint)
+            yield index, self._attempt(proposed, on_sample=True)
+
+    def _attempt(self, proposed: Candidate, *, on_sample: bool) -> Attempt:
+        self.now[0] += self.script.seconds
+        return attempt_of(self.script.proposed(proposed.query.fingerprint), proposed, on_sample=on_sample)
+
+
+def candidate(proposal: Proposed, parent: str, steps: tuple[Step, ...] = ()) -> Candidate:
     name = proposal["name"]
-    return Candidate(Query(f"SELECT 1 AS x /* {name} */", "duckdb", name), parent, (), Origin("script"))
+    if "transform" in proposal:
+        steps = (*steps, Step(proposal["transform"], "main"))
+    return Candidate(Query(f"SELECT 1 AS x /* {name} */", "duckdb", name), parent, steps, Origin("script"))
 
 
-def attempt_of(proposal: Proposed, judged: Candidate) -> Attempt:
+def attempt_of(proposal: Proposed, judged: Candidate, *, on_sample: bool = False) -> Attempt:
     premises = tuple(Premise("unique", table, ("id",), "checked") for table in proposal.get("premises", ()))
     ratio = proposal.get("ratio")
+    if on_sample:
+        ratio = proposal.get("sample", ratio)
     timing = None
     if ratio is not None:
         low = proposal.get("low", ratio * 0.9)
-        timing = Timing((), (), ratio, low, ratio * 1.1, 0.05, 1.0, "screen", "script")
+        timing = Timing((), (), ratio, low, ratio * 1.1, 0.05, 1.0, "sample" if on_sample else "screen", "script")
     return Attempt(judged, Verdict(proposal.get("grade", "tested"), premises), timing)
 
 

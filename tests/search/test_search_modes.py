@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scripts import FOLDER, MODES, Proposed, Script, name_of, play, ratio_of, read
 
 from querywright.judge import ACCEPTED
-from querywright.search.protocol import Budget, IterationEnded, IterationStarted
+from querywright.search.examples import STRATEGIES
+from querywright.search.protocol import Budget, IterationEnded, IterationStarted, Judged
+from querywright.transforms.protocol import FAMILIES
 from querywright.values import Attempt
 
 SCRIPTS = sorted(FOLDER.glob("*.jsonl"))
@@ -26,6 +28,7 @@ def scripts(draw: st.DrawFn) -> Script:
         grade = draw(st.sampled_from(["proved", "bounded", "tested", "vacuous", "refuted", "unknown"]))
         timed = grade in ACCEPTED and draw(st.booleans())
         judgements[name] = {"name": name, "grade": grade, "ratio": draw(st.floats(0.1, 5.0)) if timed else None}
+        judgements[name]["transform"] = draw(st.sampled_from(FAMILIES))
         judgements[name]["premises"] = ["t"] if draw(st.booleans()) and draw(st.booleans()) else []
     subsets = st.lists(st.sampled_from(NAMES), max_size=4)
     positions = {name: [judgements[proposed] for proposed in draw(subsets)] for name in ("original", *NAMES)}
@@ -39,6 +42,8 @@ def scripts(draw: st.DrawFn) -> Script:
         beam=draw(st.integers(1, 3)),
         seed=draw(st.integers(0, 3)),
         conditional=draw(st.booleans()),
+        workers=draw(st.one_of(st.none(), st.integers(1, 7))),
+        examples=draw(st.sampled_from(STRATEGIES)),
     )
     return Script({**positions, "": everything}, budget)
 
@@ -68,9 +73,11 @@ def test_same_seed_same_search(mode: str, script: Script) -> None:
 @given(script=scripts())
 def test_nothing_is_judged_twice_or_beyond_the_budget(mode: str, script: Script) -> None:
     played = play(mode, script)
-    assert len(set(played.judged)) == len(played.judged) <= min(script.budget.candidates, script.budget.seconds)
-    assert "original" not in played.judged
-    assert played.judged == [name_of(attempt) for attempt in played.attempts]
+    judged = played.sampled + played.judged
+    assert len(set(played.judged)) == len(played.judged) and len(set(played.sampled)) == len(played.sampled)
+    assert len(judged) <= min(script.budget.candidates, script.budget.seconds)
+    assert "original" not in judged
+    assert sorted(judged) == sorted(name_of(attempt) for attempt in played.attempts)
 
 
 @each_mode
@@ -82,7 +89,7 @@ def test_only_verified_attempts_are_best(mode: str, script: Script) -> None:
         for attempt in (event.best, event.best_so_far.attempt):
             if attempt is not None:
                 assert attempt.verdict.grade in ACCEPTED
-                assert attempt.timing is not None
+                assert attempt.timing is not None and attempt.timing.phase != "sample"
                 assert script.budget.conditional or not attempt.verdict.premises
 
 
@@ -106,6 +113,24 @@ def test_a_resumed_search_goes_on_as_if_never_interrupted(mode: str, script: Scr
     script = replace(script, budget=replace(script.budget, seconds=300.0))
     whole = play(mode, script)
     first = play(mode, script, attempts=interrupted)
-    resumed = play(mode, replace(script, done=tuple(first.judged)))
-    assert [name_of(attempt) for attempt in resumed.attempts] == [name_of(attempt) for attempt in whole.attempts]
+    resumed = play(mode, script, done=[event for event in first.events if isinstance(event, Judged)])
+    assert resumed.attempts == whole.attempts
     assert resumed.judged == whole.judged[len(first.judged) :]
+    assert not (first.sampled and resumed.sampled)
+
+
+@given(script=scripts(), lost=st.sets(st.integers(1, 20)))
+def test_a_swarm_resumes_whichever_generations_were_complete(script: Script, lost: set[int]) -> None:
+    script = replace(script, budget=replace(script.budget, seconds=300.0))
+    whole = play("swarm", script)
+    kept = [event for event in whole.events if isinstance(event, Judged) and event.iteration not in lost]
+    resumed = play("swarm", script, done=kept)
+    assert resumed.attempts == whole.attempts
+    assert len(resumed.sampled) + len({event.iteration for event in kept}) == len(whole.sampled)
+
+
+@each_mode
+@given(script=scripts())
+def test_single_parallel_and_swarm_rewrite_the_original(mode: str, script: Script) -> None:
+    for attempt in play(mode, script).attempts:
+        assert mode == "iterative" or attempt.candidate.parent == "original"

@@ -41,7 +41,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
     },
     "iterations": {
         "run_id": ("VARCHAR", "its run"),
-        "iteration": ("INTEGER", "number, from 1"),
+        "iteration": ("INTEGER", "number of the iteration, try, worker or generation, from 1"),
         "complete": ("BOOLEAN", "false where it was interrupted"),
         "attempts": ("INTEGER", "attempts judged"),
         "speedup": ("DOUBLE", "ratio of the attempt it ended with"),
@@ -59,7 +59,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "cost": ("DOUBLE", "US dollars"),
         "grade": ("VARCHAR", "evidence for equality"),
         "valid": ("BOOLEAN", "whether it was verified, and so timed"),
-        "phase": ("VARCHAR", "screen or confirm"),
+        "phase": ("VARCHAR", "sample (sample-only, recommends nothing), screen or confirm"),
         "speedup": ("DOUBLE", "ratio original/candidate"),
         "low": ("DOUBLE", "lower bound of the ratio"),
         "high": ("DOUBLE", "upper bound of the ratio; NULL where there is none"),
@@ -147,9 +147,9 @@ class Catalogue:
         return RunDirectory.open(Path(str(found[0][0])))
 
     def attempts(self, run_id: str, which: Literal["all", "best", "valid", "failed"] = "all") -> ResultSet:
-        """Attempts of a run in order; ``best``: the verified one with the highest ratio."""
+        """Attempts of a run in order; ``best``: the verified one with the highest ratio, on the full data if there is one."""
         chosen = {"all": "true", "best": "valid", "valid": "valid", "failed": "NOT valid"}[which]
-        order = "speedup DESC NULLS LAST LIMIT 1" if which == "best" else "iteration, attempt"
+        order = "phase = 'sample', speedup DESC NULLS LAST LIMIT 1" if which == "best" else "iteration, attempt"
         return self.sql(f"SELECT * FROM attempts WHERE run_id = ? AND {chosen} ORDER BY {order}", run_id)
 
     def compare(self, first: str, second: str) -> ResultSet:
@@ -170,11 +170,14 @@ class Catalogue:
     def transforms(self) -> ResultSet:
         """Per transform: attempts that added it to their parent, how many were verified, how many ran faster than the parent.
 
+        Of a candidate judged on a sample and then on the full data, the latter counts.
+
         ``geometric_mean`` and ``best`` are speedups over the parent, which is the original or an earlier attempt.
         """
         return self.sql(
             "WITH judged AS (SELECT *, (SELECT count(*) FROM steps s WHERE (s.run_id, s.iteration, s.attempt) = "
-            "(a.run_id, a.iteration, a.attempt)) AS steps FROM attempts a), "
+            "(a.run_id, a.iteration, a.attempt)) AS steps FROM attempts a "
+            "QUALIFY attempt = max(attempt) OVER (PARTITION BY run_id, iteration, fingerprint)), "
             "parents AS (SELECT run_id, fingerprint AS parent, max(steps) AS steps, max(speedup) AS speedup "
             "FROM judged GROUP BY ALL), "
             "added AS (SELECT DISTINCT run_id, iteration, attempt, transform, valid, low > coalesce(p.speedup, 1) AS faster, "

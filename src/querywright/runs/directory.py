@@ -1,6 +1,6 @@
 """A run directory: written as things complete, readable at any moment, resumable after any interruption.
 
-q1_20260205_103000_iterative/
+q1_20260205_103000_iterative/     (single: the same tree, an iteration a try)
 ├── input/         original.sql, query_dag.json, metadata.json
 ├── iterations/    iteration_N/: input.sql, examples.json, ml_hints.json, history.txt, attempts.jsonl, optimized.sql,
 │                  verdict.json, benchmark_runs.json, benchmark_summary.json; prompt.txt, llm_response.json with a model
@@ -8,6 +8,14 @@ q1_20260205_103000_iterative/
 ├── winner/        optimized.sql, transform_stack.txt, comparison.txt
 ├── outcome.json   the whole outcome
 └── summary.json   written last: the run is complete
+
+q1_20260205_103000_parallel/      input/, winner/, outcome.json, summary.json as above
+└── workers/       worker_N/: as an iteration; history.txt is what a retry saw of the other workers
+
+q1_20260204_150000_swarm/         input/, winner/, outcome.json, summary.json as above
+├── config.json, original.sql, plan_summary.txt, plan_full.txt, plan.json, base_prompt.txt
+├── gen_NN/        see `querywright.runs.generation`
+└── summary.txt    the summary for people
 """
 
 from __future__ import annotations
@@ -25,15 +33,17 @@ from typing import Any
 
 from querywright.errors import RunError
 from querywright.runs.files import read_json, read_text, sync_folder, write_json, write_text, writing
+from querywright.runs.generation import GenerationDirectory
 from querywright.runs.iteration import Iteration, IterationDirectory
 from querywright.runs.layout import LAYOUTS, Mode, layout
 from querywright.runs.progression import comparison, convergence, fastest, speedups, summary, transform_stack
 from querywright.runs.serialize import from_json, to_json
+from querywright.runs.swarm import query_number, summary_text, swarm_summary
 from querywright.values import Outcome, Query
 
 FORMAT = "querywright-run/1"
 METADATA = Path("input", "metadata.json")
-SUMMARY, OUTCOME = "summary.json", "outcome.json"
+SUMMARY, SUMMARY_TEXT, OUTCOME, CONFIG = "summary.json", "summary.txt", "outcome.json", "config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +127,42 @@ class RunDirectory:
         return (self.path / SUMMARY).is_file()
 
     def iteration(self, number: int) -> IterationDirectory:
-        """The folder of iteration ``number``, counted from 1, to write or read."""
+        """The folder of iteration, try or worker ``number``, counted from 1, to write or read."""
         return IterationDirectory(layout(self.mode).step(self.path, number), number)
 
+    def generation(self, number: int) -> GenerationDirectory:
+        """The folder of a swarm's generation ``number``, counted from 1, to write or read."""
+        return GenerationDirectory(layout(self.mode).step(self.path, number), number)
+
     def iterations(self) -> tuple[Iteration, ...]:
-        """Every iteration that began, with its attempts; only the last one can be incomplete."""
+        """Every iteration, try, worker or generation that began, with its attempts; only the last iteration can be incomplete."""
+        if self.mode == "swarm":
+            stored = layout(self.mode).steps(self.path)
+            return tuple(GenerationDirectory(path, number).read(self.query.sql) for number, path in stored)
         begun = (IterationDirectory(path, number).read() for number, path in layout(self.mode).steps(self.path))
         return tuple(iteration for iteration in begun if iteration is not None)
 
+    def prompts(self) -> list[tuple[int, str]]:
+        """What was asked, by number of the iteration, worker or generation; rules are asked in words by a swarm only."""
+        folder = self.generation if self.mode == "swarm" else self.iteration
+        folders = [folder(number) for number, _ in layout(self.mode).steps(self.path)]
+        asked = [(folder.number, folder.prompt()) for folder in folders]
+        return [(number, prompt) for number, prompt in asked if prompt is not None]
+
+    def write_swarm_input(self, plan: str, plan_summary: str, plan_json: Mapping[str, Any], base_prompt: str) -> None:
+        """Store what all generations of a swarm start from; ``config.json`` comes last."""
+        write_text(self.path / "original.sql", self.query.sql)
+        write_text(self.path / "plan_full.txt", plan)
+        write_text(self.path / "plan_summary.txt", plan_summary)
+        write_json(self.path / "plan.json", plan_json)
+        write_text(self.path / "base_prompt.txt", base_prompt)
+        told = {"query_number": query_number(self.query), "total_workers": self.configuration.get("workers"), "mode": self.mode}
+        write_json(self.path / CONFIG, told | dict(self.configuration))
+
     def write_progression(self) -> None:
-        """Bring ``progression/`` up to date with the complete iterations."""
+        """Bring ``progression/`` up to date with the complete iterations; only iterations and tries progress."""
+        if layout(self.mode).folder != "iterations":
+            return
         iterations = self.iterations()
         folder = self._folder("progression")
         write_json(folder / "speedup_graph.json", speedups(iterations))
@@ -147,7 +183,14 @@ class RunDirectory:
         write_text(self.path / OUTCOME, to_json(outcome) + "\n")
         finished = datetime.now().astimezone().isoformat()
         told = {"run_id": self.run_id, "mode": self.mode, "started": self.started.isoformat(), "finished": finished}
-        write_json(self.path / SUMMARY, told | summary(outcome, iterations))
+        summed = summary(outcome, iterations)
+        if self.mode == "parallel":
+            summed |= {"best_worker": summed["best_iteration"]}
+        if self.mode == "swarm":
+            total = max([self.configuration.get("workers") or 0, *(iteration.number for iteration in iterations)])
+            summed |= swarm_summary(self.query, total, iterations, outcome)
+            write_text(self.path / SUMMARY_TEXT, summary_text(summed, outcome))
+        write_json(self.path / SUMMARY, told | summed)
 
     def outcome(self) -> Outcome | None:
         """The stored outcome; None where the run was interrupted."""

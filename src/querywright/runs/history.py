@@ -27,6 +27,20 @@ def history(iterations: Sequence[Iteration], target: float) -> str:
     return "\n\n".join([*sections, _challenge(complete, best, target)]) + "\n"
 
 
+def others(workers: Sequence[Iteration], number: int) -> str:
+    """How the other workers fared, the fastest first, in Markdown: what the retry of worker ``number`` sees."""
+    lines = ["## The Other Workers"]
+    for worker in workers:
+        if worker.number == number:
+            continue
+        tried = sorted(worker.attempts, key=lambda attempt: -(speedup(attempt) or 0.0))
+        lines += ["", f"### Worker {worker.number}"]
+        lines += [f"- {_transforms(attempt)}: {_result(attempt)}" for attempt in tried[:MOST_TRIES]] or ["- found nothing to try"]
+    best = max((speedup(attempt) or 0.0 for worker in workers for attempt in worker.attempts), default=0.0)
+    goal = f"Try again from the original: the best of all workers is {best:.2f}x." if best else "Nothing has passed yet."
+    return "\n".join([*lines, "", goal]) + "\n"
+
+
 def _iteration(iteration: Iteration, best: float, best_number: int) -> str:
     attempt, reached = iteration.best, speedup(iteration.best)
     if attempt is None or reached is None:

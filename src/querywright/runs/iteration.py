@@ -66,7 +66,7 @@ class IterationDirectory:
 
     def finish(self, best: Attempt | None) -> None:
         """Store the attempt the iteration ends with, if any; its summary comes last and marks the iteration complete."""
-        stored = self._attempts()
+        stored = read_attempts(self.path / ATTEMPTS)
         if best is not None and best not in stored:
             self.record(best)
             stored = (*stored, best)
@@ -86,19 +86,20 @@ class IterationDirectory:
         """The stored iteration; None where it was interrupted before it began. Raises `RunError` where it is damaged."""
         if not (self.path / BEGUN).is_file():
             return None
-        attempts, complete = self._attempts(), (self.path / FINISHED).is_file()
+        attempts, complete = read_attempts(self.path / ATTEMPTS), (self.path / FINISHED).is_file()
         number = read_json(self.path / FINISHED).get("best_attempt") if complete else None
         if number is not None and not (isinstance(number, int) and 1 <= number <= len(attempts)):
             raise RunError(f"{self.path / ATTEMPTS} lacks attempt {number}, the best of its iteration.")
         best = attempts[number - 1] if number else None
         return Iteration(self.number, read_text(self.path / BEGUN), attempts, best, complete)
 
-    def _attempts(self) -> tuple[Attempt, ...]:
-        path = self.path / ATTEMPTS
-        try:
-            return tuple(from_json(Attempt, line) for line in read_lines(path))
-        except (RunError, UnicodeDecodeError) as error:
-            raise RunError(f"{path} is damaged: {error}", "Remove the run directory and optimize again.") from error
+
+def read_attempts(path: Path) -> tuple[Attempt, ...]:
+    """The attempts stored in a file, one a line; raises `RunError` where it is damaged."""
+    try:
+        return tuple(from_json(Attempt, line) for line in read_lines(path))
+    except (RunError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged: {error}", "Remove the run directory and optimize again.") from error
 
 
 def summarize(attempt: Attempt | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where each search mode keeps its steps inside a run directory."""
+"""Where each search mode keeps its steps inside a run directory, and what people call a step."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ Mode = Literal["single", "parallel", "iterative", "swarm"]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``folder`` holds one folder per step, named ``prefix`` and the step's number, which counts from 1."""
+    """``folder`` holds one folder per step, named ``prefix`` and the step's number, which counts from 1 and has at least
+    ``digits`` digits. ``noun`` is what a step is called."""
 
     folder: str
     prefix: str
+    noun: str
+    digits: int = 1
 
     def step(self, run: Path, number: int) -> Path:
         """The folder of one step."""
-        return run / self.folder / f"{self.prefix}{number}"
+        return run / self.folder / f"{self.prefix}{number:0{self.digits}}"
 
     def steps(self, run: Path) -> Iterator[tuple[int, Path]]:
         """Number and folder of each step that was begun, in order."""
@@ -32,8 +35,10 @@ class Layout:
 
 
 LAYOUTS: Mapping[str, Layout] = {
-    "single": Layout("iterations", "iteration_"),
-    "iterative": Layout("iterations", "iteration_"),
+    "single": Layout("iterations", "iteration_", "try"),
+    "parallel": Layout("workers", "worker_", "worker"),
+    "iterative": Layout("iterations", "iteration_", "iteration"),
+    "swarm": Layout("", "gen_", "generation", digits=2),
 }
 
 

@@ -21,8 +21,9 @@ def speedups(iterations: Sequence[Iteration]) -> list[float | None]:
 
 
 def fastest(iterations: Iterable[Iteration]) -> Attempt | None:
-    """The best attempt so far: the highest ratio among those with which complete iterations ended."""
-    timed = [iteration.best for iteration in iterations if iteration.best and iteration.best.timing]
+    """The best attempt so far on the full data: the highest ratio among those with which complete iterations ended."""
+    ended = [iteration.best for iteration in iterations if iteration.best is not None]
+    timed = [attempt for attempt in ended if attempt.timing and attempt.timing.phase != "sample"]
     return max(timed, key=lambda attempt: speedup(attempt) or 0.0, default=None)
 
 

@@ -13,11 +13,15 @@ MOST_CONFIRMATIONS = 3
 
 
 def conclude(case: Case, attempts: Sequence[Attempt]) -> Outcome:
-    """Confirm the fastest attempts afresh until one is recommended; only that one counts as faster."""
+    """Confirm the fastest attempts afresh until one is recommended; only that one counts as faster.
+
+    What was timed on a sample only is no evidence for the full data and is passed over.
+    """
     query = case.query
     if case.refusal:
         return Outcome(query, "refused", None, (), reason=case.refusal)
-    timed = sorted((a for a in attempts if a.timing is not None), key=lambda a: -a.timing.ratio if a.timing else 0.0)
+    judged = [attempt for attempt in attempts if attempt.timing is None or attempt.timing.phase != "sample"]
+    timed = sorted((a for a in judged if a.timing is not None), key=lambda a: -a.timing.ratio if a.timing else 0.0)
     usable = [
         attempt for attempt in timed if not case.conditional(attempt) and attempt.timing and attempt.timing.ratio > LEAST_GAIN
     ]
@@ -31,7 +35,7 @@ def conclude(case: Case, attempts: Sequence[Attempt]) -> Outcome:
         if timing is not None and recommended(timing, accept_timeout=case.rules.accept_timeout):
             return Outcome(query, "faster", confirmed[-1], tuple(attempts), conditional=conditional)
     if not confirmed:
-        return Outcome(query, "none", None, tuple(attempts), conditional=conditional, reason=_why_none(attempts))
+        return Outcome(query, "none", None, tuple(attempts), conditional=conditional, reason=_why_none(judged))
     best = confirmed[0]
     censored = best.timing is not None and best.timing.censored == "original"
     reason = (

@@ -2,15 +2,20 @@
 
 The input of iteration N is the best verified query of iterations 1 to N-1. A beam keeps the runners-up in play, because
 some rewrites pay only together with the next one: each iteration also expands the fastest queries that were not expanded yet.
+Transforms of the iteration's example set are tried first; with early stopping, an iteration ends as soon as the target is met.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from querywright.search.composing import leading
+from querywright.search.examples import example_set
 from querywright.search.protocol import Budget, Clock, Expand, IterationEnded, IterationStarted, Judge, Judged, Listener, Position
 from querywright.search.tally import Tally
 from querywright.values import Attempt
+
+WORKERS = 1
 
 
 def run(
@@ -26,16 +31,22 @@ def run(
         if not any(position is tally.best for position in frontier):
             frontier.insert(0, tally.best)
         attempts: list[Attempt] = []
+        examples: tuple[str, ...] = ()
         for place, position in enumerate(frontier):
             if place and tally.spent():
                 break
             analysis, proposals = expand(position, tally.attempts)
             if place == 0:
-                listen(IterationStarted(number, budget.iterations, tuple(frontier), analysis))
-            for proposal, attempt in tally.trials(proposals, judge):
+                examples = example_set(budget.examples, number, analysis.hints, budget.seed)
+                listen(IterationStarted(number, budget.iterations, tuple(frontier), analysis, examples))
+            for proposal, attempt in tally.trials(leading(proposals, examples), judge):
                 attempts.append(attempt)
                 listen(Judged(number, attempt, proposal.tree))
                 yield attempt
+                if budget.early_stop and tally.target_met():
+                    break
+            if budget.early_stop and tally.target_met():
+                break
         best = max(filter(tally.usable, attempts), key=tally.ratio, default=None)
         met = tally.target_met()
         listen(IterationEnded(number, tuple(attempts), best, tally.best, tally.best is not best_before, met))

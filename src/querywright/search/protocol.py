@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from querywright.analyze import Analysis
 from querywright.propose.protocol import Proposal
+from querywright.search.examples import Strategy
 from querywright.values import Attempt, Candidate, Query, Step
 
 
@@ -32,8 +33,9 @@ class Budget:
     """How long and how far to search.
 
     ``target`` is the speedup that ends the search early once its lower bound is reached; ``seconds`` and ``candidates``
-    end it anyway; ``beam`` is the number of queries expanded in one iteration. ``conditional`` lets attempts count that
-    hold only under the premises of their verdict.
+    end it anyway; ``beam`` is the number of queries expanded in one iteration, and of those a swarm takes to the full data.
+    ``conditional`` lets attempts count that hold only under the premises of their verdict. ``workers`` is the number of
+    workers of mode parallel, of generations of mode swarm (None: the mode's own); ``examples`` how example sets are chosen.
     """
 
     iterations: int = 5
@@ -44,16 +46,24 @@ class Budget:
     beam: int = 3
     seed: int = 0
     conditional: bool = False
+    workers: int | None = None
+    examples: Strategy = "rotate"
 
 
 @dataclass(frozen=True)
 class IterationStarted:
-    """Iteration ``number`` of ``total`` expands ``positions``; the first of them is the best so far."""
+    """Iteration (or try, worker, generation) ``number`` of ``total`` expands ``positions``, its input first.
+
+    ``examples`` are the names of transforms it leads with; ``retry`` says that the worker tries again after its first try
+    gained nothing.
+    """
 
     number: int
     total: int
     positions: tuple[Position, ...]
     analysis: Analysis
+    examples: tuple[str, ...] = ()
+    retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,12 +92,29 @@ Listener = Callable[[Event], None]
 Expand = Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]
 """Analyzes a position and proposes rewrites of it."""
 
-Judge = Callable[[Candidate], Attempt]
+
+class Judge(Protocol):
+    """The one judge, as search modes see it."""
+
+    def __call__(self, candidate: Candidate) -> Attempt:
+        """Verify, on the sample first where there is one, then on the full data; time what passed."""
+        ...
+
+    def on_sample(self, candidates: Sequence[Candidate]) -> Iterator[tuple[int, Attempt]]:
+        """Judge many side by side on the sample alone; yields (index, attempt) as each completes.
+
+        Their timings have the phase ``sample``. Leaving the loop early abandons what is still being judged.
+        """
+        ...
+
+
 Clock = Callable[[], float]
 
 
 class Mode(Protocol):
-    """The module-level interface of a search mode."""
+    """The module-level interface of a search mode; ``WORKERS`` is how many take part where the budget does not say."""
+
+    WORKERS: int
 
     def run(
         self,

@@ -8,9 +8,9 @@ from typing import Any
 
 from querywright.analyze import Analysis
 from querywright.runs.directory import RunDirectory
-from querywright.runs.history import history
+from querywright.runs.history import history, others
 from querywright.search.protocol import Event, IterationEnded, IterationStarted, Judged
-from querywright.transforms.driver import transforms
+from querywright.search.transcript import prompt, response
 from querywright.values import Attempt
 
 
@@ -27,61 +27,94 @@ class Recorder:
         }
         self._begun = {iteration.number for iteration in directory.iterations()}
 
-    def earlier_attempts(self) -> tuple[Attempt, ...]:
-        """What an interrupted run judged before."""
-        return tuple(attempt for iteration in self.directory.iterations() for attempt in iteration.attempts)
+    def earlier_attempts(self) -> tuple[tuple[int, Attempt], ...]:
+        """What an interrupted run judged before, each with the number of its iteration, try, worker or generation."""
+        return tuple((iteration.number, attempt) for iteration in self.directory.iterations() for attempt in iteration.attempts)
 
     def listen(self, event: Event) -> None:
         """Store one event of the search."""
         if isinstance(event, IterationStarted):
             self._begin(event)
         elif isinstance(event, Judged):
-            key = (event.iteration, event.attempt.candidate.query.fingerprint)
-            if key not in self._written:
-                self._written.add(key)
-                self.directory.iteration(event.iteration).record(event.attempt)
+            self._judged(event)
         else:
             self._end(event)
 
     def _begin(self, event: IterationStarted) -> None:
-        if event.number in self._begun:
+        if event.number in self._begun and not event.retry:
             return
         best = event.positions[0]
-        earlier = self.directory.iterations()
         self.directory.iteration(event.number).begin(
             best.query.sql,
-            examples=list(dict.fromkeys(hint.transform for hint in event.analysis.hints[:3])),
+            examples=event.examples,
             ml_hints=hint_document(event.analysis, event.number, best.ratio, self._target),
-            history=history(earlier, self._target) if earlier else "",
+            history=self._history(event),
         )
+
+    def _history(self, event: IterationStarted) -> str:
+        """What the worker knows: its own earlier iterations, or, in a retry, how the other workers fared."""
+        earlier = self.directory.iterations()
+        if event.retry:
+            return others(earlier, event.number)
+        return history(earlier, self._target) if self.directory.mode != "parallel" else ""
+
+    def _judged(self, event: Judged) -> None:
+        key = (event.iteration, event.attempt.candidate.query.fingerprint)
+        if key not in self._written:
+            self._written.add(key)
+            self.directory.iteration(event.iteration).record(event.attempt)
 
     def _end(self, event: IterationEnded) -> None:
         self.directory.iteration(event.number).finish(event.best)
         self.directory.write_progression()
 
 
+class GenerationRecorder(Recorder):
+    """Keeps the run directory of a swarm: each generation is stored, whole, the moment the sample has judged it."""
+
+    def __init__(self, directory: RunDirectory, target: float) -> None:
+        super().__init__(directory, target)
+        self._asked: dict[int, IterationStarted] = {}
+        self._stored = set(self.earlier_attempts())
+
+    def _begin(self, event: IterationStarted) -> None:
+        self._asked[event.number] = event
+
+    def _judged(self, event: Judged) -> None:
+        if (event.iteration, event.attempt) in self._stored:
+            return
+        generation = self.directory.generation(event.iteration)
+        if event.iteration in self._begun:
+            generation.record_full(event.attempt)
+        else:
+            self._begun.add(event.iteration)
+            candidate = event.attempt.candidate
+            generation.record(event.attempt, prompt(self._asked[event.iteration], candidate), response(candidate))
+
+    def _end(self, event: IterationEnded) -> None:
+        """A generation ends when it is judged."""
+
+
+def recorder(directory: RunDirectory, target: float) -> Recorder:
+    """The recorder for the directory's mode; ``target`` is the speedup asked for."""
+    return GenerationRecorder(directory, target) if directory.mode == "swarm" else Recorder(directory, target)
+
+
 def hint_document(analysis: Analysis, iteration: int, speedup: float, target: float) -> dict[str, Any]:
     """The hints as JSON: iteration, current speedup, target, gap, the patterns found, and the top three recommendations."""
-    known = transforms()
+    patterns = [pattern for hint in analysis.hints for pattern in hint.patterns]
     return {
         "iteration": iteration,
         "current_speedup": round(speedup, 4),
         "target": target,
         "gap": round(max(0.0, target - speedup), 4),
+        "needed_gain": round(max(1.0, target / speedup), 4),
         "method": "ast_pattern_matching",
-        "patterns": [
-            {
-                "pattern": hint.transform,
-                "severity": _severity(hint.confidence),
-                "transform": hint.family,
-                "confidence": hint.confidence,
-            }
-            for hint in analysis.hints
-        ],
+        "patterns": [asdict(pattern) for pattern in sorted(patterns, key=lambda pattern: -pattern.confidence)],
         "recommendations": [
             {
                 "transform": hint.transform,
-                "family": known[hint.transform].FAMILY,
+                "family": hint.family,
                 "confidence": hint.confidence,
                 "reason": hint.reason,
                 "estimated_gain": hint.estimated_gain,
@@ -89,10 +122,6 @@ def hint_document(analysis: Analysis, iteration: int, speedup: float, target: fl
             for hint in analysis.hints[:3]
         ],
     }
-
-
-def _severity(confidence: float) -> str:
-    return "high" if confidence >= 0.8 else "medium" if confidence >= 0.4 else "low"
 
 
 def graph_document(analysis: Analysis) -> dict[str, Any]:

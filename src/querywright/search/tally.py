@@ -58,10 +58,13 @@ class Tally:
         if self.faster(attempt) and position.ratio > self.best.ratio:
             self.best = position
 
+    def agreed(self, attempt: Attempt) -> bool:
+        """Whether the attempt was verified on premises that count, if on any."""
+        return attempt.verdict.grade in ACCEPTED and (self._budget.conditional or not attempt.verdict.premises)
+
     def usable(self, attempt: Attempt) -> bool:
-        """Whether the attempt was verified and timed, on premises that count."""
-        accepted = attempt.verdict.grade in ACCEPTED and (self._budget.conditional or not attempt.verdict.premises)
-        return accepted and attempt.timing is not None
+        """Whether the attempt was verified and timed on the full data, on premises that count."""
+        return self.agreed(attempt) and attempt.timing is not None and attempt.timing.phase != "sample"
 
     def ratio(self, attempt: Attempt) -> float:
         """Measured speedup; 0 where nothing was measured."""
@@ -70,6 +73,11 @@ class Tally:
     def faster(self, attempt: Attempt) -> bool:
         """Whether screening shows a gain worth confirming."""
         return self.usable(attempt) and self.ratio(attempt) > _FASTER
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """Fingerprints of the original and of all that was tried."""
+        return frozenset(self._seen)
 
     def frontier(self, width: int) -> list[Position]:
         """The fastest positions not expanded yet, the best first; they count as expanded from now on."""

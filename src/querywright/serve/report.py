@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from querywright.analyze.plans import plan_lines
 from querywright.databases.database import Database
 from querywright.engines.protocol import Limits
 from querywright.engines.session import Session
-from querywright.errors import InputError
-from querywright.serve.plans import plan_lines
+from querywright.serve.page import html_difference, html_table, write_page
 from querywright.serve.wording import evidence, milliseconds, speed, stack
-from querywright.sql.difference import unified
 from querywright.values import Attempt, Outcome
-
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
-h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}pre{background:#f5f7fa;padding:.8rem;overflow-x:auto;font-size:13px;line-height:1.4}
-.added{background:#e3f6e5;color:#0b5d1e}.removed{background:#fde8e8;color:#8c1c1c}.same{color:#556}
-table{border-collapse:collapse;width:100%;font-size:14px}
-td,th{border-bottom:1px solid #dde3ea;padding:.3rem .5rem;text-align:left;vertical-align:top}
-.big{font-size:2rem;font-weight:600}.plans{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
-@media(max-width:50rem){.plans{grid-template-columns:1fr}}
-"""
 
 
 def write_report(path: Path, outcome: Outcome, database: Database, limits: Limits) -> None:
@@ -41,20 +29,14 @@ def write_report(path: Path, outcome: Outcome, database: Database, limits: Limit
         parts.append(f"<p>{escape(outcome.reason)}</p>")
     parts += ["<h2>Progression</h2>", _chart(outcome.attempts)]
     if best is not None:
-        parts += ["<h2>Difference</h2>", _difference(outcome.original.sql, best.candidate.query.sql)]
+        parts += ["<h2>Difference</h2>", html_difference(outcome.original.sql, best.candidate.query.sql)]
         parts += ["<h2>Plans</h2>", _plans(outcome, best, database, limits)]
     parts += ["<h2>Attempts</h2>", _attempts(outcome.attempts), "<h2>Original</h2>", f"<pre>{escape(outcome.original.sql)}</pre>"]
     parts += [
         "<h2>Measured with</h2>",
-        _table(("what", "value"), [*outcome.environment, ("seconds in all", f"{outcome.seconds:g}")]),
+        html_table(("what", "value"), [*outcome.environment, ("seconds in all", f"{outcome.seconds:g}")]),
     ]
-    body = "\n".join(parts)
-    head = f'<head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head>'
-    page = f'<!doctype html><html lang="en">{head}<body>{body}</body></html>\n'
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}.", "Choose another file with --report.") from error
+    write_page(path, outcome.original.name or "query", parts, "Choose another file with --report.")
 
 
 def _chart(attempts: tuple[Attempt, ...]) -> str:
@@ -82,14 +64,6 @@ def _chart(attempts: tuple[Attempt, ...]) -> str:
     )
 
 
-def _difference(before: str, after: str) -> str:
-    signs = {"added": "+", "removed": "-"}
-    lines = (
-        f'<span class="{line.kind}">{signs.get(line.kind, " ")} {escape(line.text)}</span>' for line in unified(before, after)
-    )
-    return "<pre>" + "\n".join(lines) + "</pre>"
-
-
 def _plans(outcome: Outcome, best: Attempt, database: Database, limits: Limits) -> str:
     bindings = outcome.original.bindings[0] if outcome.original.bindings else ()
     with Session(database.location, limits) as session:
@@ -113,10 +87,4 @@ def _attempts(attempts: tuple[Attempt, ...]) -> str:
         )
         for attempt in attempts
     ]
-    return _table(("transforms", "grade", "speed", "time", "evidence"), rows)
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in headers)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return html_table(("transforms", "grade", "speed", "time", "evidence"), rows)

@@ -73,6 +73,8 @@ def speed(timing: Timing | None) -> str:
         return f"at least {timing.ratio:.2f}x (the original was stopped at its limit)"
     if timing.censored == "candidate":
         return "stopped: slower than the original"
+    if timing.phase == "sample":
+        return f"{timing.ratio:.2f}x (sample only)"
     if timing.abandoned:
         return f"{timing.ratio:.2f}x (abandoned)"
     certainty = "99.9 %" if timing.phase == "confirm" else "95 %"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+
+COLLECTION = (50_000, 20, 100)
+"""Thresholds of the garbage collector: query trees are thousands of small objects, which the default scans all the time."""
 
 
 def main() -> None:
@@ -10,6 +14,7 @@ def main() -> None:
     from querywright.errors import InputError, QuerywrightError
     from querywright.serve.cli.commands import application
 
+    gc.set_threshold(*COLLECTION)
     try:
         application()
     except KeyboardInterrupt:

@@ -43,14 +43,29 @@ TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Most s
 def optimize(
     sql: SqlArgument,
     db: DatabaseOption = None,
-    mode: Annotated[str, typer.Option(help="iterative or single.")] = "iterative",
+    mode: Annotated[
+        str | None,
+        typer.Option(help="single, parallel, iterative or swarm; default: iterative, or that of the resumed run."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Workers of mode parallel (default 5), generations of mode swarm (default 20).")
+    ] = None,
     iterations: Annotated[int, typer.Option(min=1, help="Most iterations.")] = 5,
     target_speedup: Annotated[float, typer.Option(min=1.0, help="Stop once this speedup is certain.")] = 2.0,
     no_early_stop: Annotated[
         bool, typer.Option("--no-early-stop", help="Use all iterations even when the target is met.")
     ] = False,
+    no_ml_hints: Annotated[
+        bool,
+        typer.Option("--no-ml-hints", help="Hints from the query's structure alone; without a trained model they always are."),
+    ] = False,
+    example_strategy: Annotated[
+        str,
+        typer.Option(help="Which transforms an iteration or worker leads with: rotate (five fixed sets), diverse or hints."),
+    ] = "rotate",
     sample_db: Annotated[
-        str | None, typer.Option(help="A smaller database to try candidates on first; default: a 1 % sample (mode single).")
+        str | None,
+        typer.Option(help="A smaller database to try candidates on first; default: a 1 % sample (all modes but iterative)."),
     ] = None,
     bind: BindOption = None,
     seconds: Annotated[float, typer.Option(min=1, help="Budget of the search in seconds.")] = 300.0,
@@ -86,9 +101,11 @@ def optimize(
                 sql=sql,
                 db=db,
                 mode=mode,
+                workers=workers,
                 iterations=iterations,
                 target=target_speedup,
                 early_stop=not no_early_stop,
+                example_strategy=example_strategy,
                 sample_db=sample_db,
                 bind=tuple(bind or ()),
                 seconds=seconds,
@@ -193,6 +210,23 @@ def transforms(
 
 
 @application.command()
+def profile(
+    engine: Annotated[str, typer.Option(help="Engine to measure on: duckdb or sqlite.")] = "duckdb",
+    out: Annotated[Path | None, typer.Option(help="Where to write the figures; default: your own file.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Most seconds one execution may take.")] = 10.0,
+    scale: Annotated[
+        float | None, typer.Option(min=0.001, help="Scale of the data, 1 for TPC-H SF1; default: 1 on duckdb, 0.1 on sqlite.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Measure only this transform; repeat for several.")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Measure what each transform gains on an engine; the figures order the search and give its estimates."""
+    from querywright.serve.cli import profiling
+
+    raise typer.Exit(profiling.run(engine, out, seconds, scale, tuple(only or ()), json_output))
+
+
+@application.command()
 def workloads(
     name: Annotated[str | None, typer.Argument(help="Show one workload's queries and parameters.")] = None,
     json_output: JsonOption = False,
@@ -203,4 +237,4 @@ def workloads(
     raise typer.Exit(inspecting.workloads(name, json_output))
 
 
-from querywright.serve.cli import runs_commands  # noqa: E402, F401  (registers the commands of qw runs)
+from querywright.serve.cli import bench_command, runs_commands  # noqa: E402, F401  (these register further commands)

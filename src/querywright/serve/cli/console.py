@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from querywright.databases.premises import premise_query
+from querywright.runs.generation import validation
 from querywright.search.protocol import Event, IterationEnded, IterationStarted, Judged
 from querywright.serve.wording import evidence, milliseconds, speed, stack
 from querywright.values import Attempt, Outcome, Query, Timing
@@ -14,8 +15,10 @@ from querywright.values import Attempt, Outcome, Query, Timing
 class Progress:
     """Prints what a search is doing, one tree an iteration. Everything goes to ``console``, which may be quiet."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, noun: str = "iteration") -> None:
         self.console = console
+        self.noun = noun
+        self._shown: IterationStarted | None = None
         self.summaries: list[str] = []
 
     def begin(self, query: Query, mode: str, lines: list[str]) -> None:
@@ -42,10 +45,17 @@ class Progress:
         best = event.positions[0]
         source = "original SQL" if best.attempt is None else f"best so far ({best.ratio:.2f}x: {stack(best.attempt)})"
         hints = event.analysis.hints
-        self.console.print(f"\n[bold][Iteration {event.number}/{event.total}][/]".replace("[Iteration", r"\[Iteration"))
+        analyzed = self._shown is not None and self._shown.analysis is event.analysis
+        self._shown = event
+        title = f"[{self.noun.capitalize()} {event.number}/{event.total}]" + (" retry" if event.retry else "")
+        self.console.print(f"\n[bold]{escape(title)}[/]")
         self.console.print(f"  ├─ Input: {escape(source)}")
+        if event.examples:
+            self.console.print(f"  ├─ Examples: {', '.join(event.examples)}")
         if len(event.positions) > 1:
             self.console.print(f"  ├─ Also expanding {len(event.positions) - 1} runner(s)-up")
+        if analyzed:
+            return
         self.console.print(f"  ├─ Hints: {len(hints)} transform(s) apply")
         for hint in hints[:3]:
             self.console.print(f"  │    {escape(hint.transform)} ({hint.confidence:.2f}) {escape(hint.path)}")
@@ -62,15 +72,17 @@ class Progress:
 
     def _ended(self, event: IterationEnded) -> None:
         best = event.best
+        if self._shown is not None and self._shown.number != event.number:
+            self.console.print(f"\n[bold]{escape(f'[{self.noun.capitalize()} {event.number}/{self._shown.total}]')}[/]")
         if best is None or best.timing is None:
-            self.console.print("  └─ Nothing verified and faster in this iteration")
-            self.summaries.append(f"{event.number}. Iteration {event.number}: nothing")
+            self.console.print(f"  └─ Nothing verified and faster in this {self.noun}")
+            self.summaries.append(f"{event.number}. {self.noun.capitalize()} {event.number}: nothing")
             return
         self._runs(best.timing)
         state = "target met" if event.target_met else "improvement" if event.improved else "no improvement"
         self.console.print(f"  └─ Speedup: [bold]{best.timing.ratio:.2f}x[/] ({state})")
         how = stack(best) + (", target met" if event.target_met else "")
-        self.summaries.append(f"{event.number}. Iteration {event.number}: {best.timing.ratio:.2f}x ({how})")
+        self.summaries.append(f"{event.number}. {self.noun.capitalize()} {event.number}: {best.timing.ratio:.2f}x ({how})")
 
     def _runs(self, timing: Timing) -> None:
         self.console.print(f"  ├─ Benchmark of the best ({len(timing.candidate)} runs in turns with the original)")
@@ -81,11 +93,30 @@ class Progress:
         )
 
 
+class SwarmProgress(Progress):
+    """Prints one line a generation, as each completes, then one for each that the full data judges."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "generation")
+        self._sampled: set[int] = set()
+
+    def listen(self, event: Event) -> None:
+        """Print a generation's judgement."""
+        if not isinstance(event, Judged):
+            return
+        where = "full data" if event.iteration in self._sampled else "sample only"
+        self._sampled.add(event.iteration)
+        told = validation(event.iteration, event.attempt, sample_only=where == "sample only")
+        mark = "[green]✓[/]" if told["status"] == "pass" else "[red]✗[/]"
+        why = f": {escape(told['error'])}" if told["error"] else f", {escape(stack(event.attempt))}"
+        self.console.print(f"  {mark} Gen {event.iteration:02d}: {told['status']}, {told['speedup']:.2f}x ({where}){why}")
+
+
 def _because(attempt: Attempt) -> str:
     return f" ({escape(attempt.verdict.reason)})" if attempt.verdict.reason else ""
 
 
-def show_outcome(console: Console, outcome: Outcome, summaries: list[str], saved: str = "") -> None:
+def show_outcome(console: Console, outcome: Outcome, progress: Progress, saved: str = "") -> None:
     """The summary at the end: status, speed, evidence, where it was saved."""
     console.print()
     best = outcome.best
@@ -111,9 +142,9 @@ def show_outcome(console: Console, outcome: Outcome, summaries: list[str], saved
         for needed in attempt.verdict.premises:
             console.print(f"  Holds while this returns no rows: {escape(premise_query(needed, outcome.original.dialect))}")
         console.print("  Recommend it with --assume checked-keys.")
-    if summaries:
-        console.print("\nIterations summary:")
-        for line in summaries:
+    if progress.summaries:
+        console.print("\nIterations summary:" if progress.noun == "iteration" else "\nSummary:")
+        for line in progress.summaries:
             console.print(f"  {escape(line)}")
     if saved:
         console.print(f"\nSaved to: {escape(saved)}")

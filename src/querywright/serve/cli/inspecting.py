@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from querywright.analyze import Analysis
 from querywright.analyze import analyze as analyze_query
+from querywright.analyze.plans import plan_lines
 from querywright.analyze.preparing import prepare
 from querywright.antipatterns.driver import Habit, habits
 from querywright.engines.session import Session, engine_of
@@ -19,7 +20,6 @@ from querywright.errors import InputError
 from querywright.search.recorder import graph_document
 from querywright.serve.cli.console import Progress
 from querywright.serve.cli.inputs import read_bindings, read_question
-from querywright.serve.plans import plan_lines
 from querywright.serve.wording import premise, table
 from querywright.sql.parse import normalize_parameters, parameters, parse_query
 from querywright.transforms import driver
@@ -57,7 +57,7 @@ def analyze(sql: str, db: str | None, everywhere: bool, as_json: bool) -> int:
     console.print("\n[bold]Facts[/]")
     for line in facts:
         console.print(f"  {line}", markup=False)
-    _print_habits(console, bad)
+    _print_habits(console, bad, {finding.transform for finding in found.findings})
     console.print("\n[bold]Transforms that apply[/]" if found.findings else "\nNo transform applies.")
     for finding in found.findings:
         console.print(f"  {finding.transform} at {finding.path}", markup=False)
@@ -109,12 +109,17 @@ def _print_graph(console: Console, found: Analysis) -> None:
             console.print(f"      consumed by {', '.join(node.consumers)}", markup=False)
 
 
-def _print_habits(console: Console, bad: Sequence[Habit]) -> None:
+def _print_habits(console: Console, bad: Sequence[Habit], applying: Collection[str]) -> None:
+    """The habits, those of one anti-pattern together, and of their cures those that apply to the query first."""
     console.print("\n[bold]Anti-patterns[/]" if bad else "\nNo anti-pattern was found.")
-    for habit in bad:
-        console.print(f"  {habit.severity}: {habit.antipattern} at {habit.path}: {habit.detail}", markup=False)
-        if habit.cures:
-            console.print(f"      cured by: {', '.join(habit.cures)}", markup=False)
+    for name, severity in dict.fromkeys((habit.antipattern, habit.severity) for habit in bad):
+        alike = [habit for habit in bad if (habit.antipattern, habit.severity) == (name, severity)]
+        console.print(f"  {severity}: {name}", markup=False)
+        for habit in alike:
+            console.print(f"      at {habit.path}: {habit.detail}", markup=False)
+        cures = sorted(alike[0].cures, key=lambda cure: cure not in applying)
+        named = ", ".join(f"{cure} (applies)" if cure in applying else cure for cure in cures)
+        console.print(f"      cured by: {named}" if named else f"      no transform cures it: {alike[0].uncured}", markup=False)
 
 
 def explain(sql: str, db: str | None, run: bool, bind: tuple[str, ...], timeout: float, as_json: bool) -> int:
@@ -173,6 +178,9 @@ def workloads(name: str | None, as_json: bool) -> int:
             "engines": list(workload.ENGINES),
             "parameters": {p: asdict(parameter) for p, parameter in workload.PARAMETERS.items()},
             "queries": list(workload.QUERY_NAMES),
+            "questions": {number: question.text for number, question in workload.questions().items()}
+            if name and hasattr(workload, "questions")
+            else {},
         }
         for key, workload in known.items()
         if name in (None, key)
@@ -186,4 +194,6 @@ def workloads(name: str | None, as_json: bool) -> int:
         for parameter, about in document["parameters"].items():
             print(f"  {parameter}={about['default']}: {about['meaning']}")
         print(f"  queries: {', '.join(document['queries'])}")
+        for number, question in document["questions"].items():
+            print(f"  {number}: {question}")
     return 0

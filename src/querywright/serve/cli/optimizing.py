@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 
@@ -16,15 +17,21 @@ from querywright.engines.session import engine_of
 from querywright.errors import InputError
 from querywright.judge import Case, Rules
 from querywright.pipeline import Options, optimize
-from querywright.runs.directory import RunDirectory
+from querywright.runs.directory import SUMMARY_TEXT, RunDirectory
+from querywright.runs.layout import layout
 from querywright.runs.serialize import to_json
+from querywright.search.driver import find_mode
+from querywright.search.examples import STRATEGIES, Strategy
 from querywright.search.protocol import Budget
-from querywright.serve.cli.console import Progress, show_difference, show_outcome
+from querywright.serve.cli.console import Progress, SwarmProgress, show_difference, show_outcome
 from querywright.serve.cli.inputs import Question, check_writable, read_bindings, read_bytes, read_question
 from querywright.serve.wording import milliseconds
 from querywright.sql.parse import normalize_parameters, parameters, parse_query
 from querywright.transforms.driver import transforms
 from querywright.values import Bindings, Outcome
+
+_WORTH_SAMPLING = 100_000
+"""Rows in all tables; below that a sample would hardly be faster."""
 
 EXIT = {"faster": 0, "none": 3, "unconfirmed": 3, "refused": 3}
 
@@ -35,10 +42,12 @@ class Request:
 
     sql: str
     db: str | None
-    mode: str
+    mode: str | None
+    workers: int | None
     iterations: int
     target: float
     early_stop: bool
+    example_strategy: str
     sample_db: str | None
     bind: tuple[str, ...]
     seconds: float
@@ -60,16 +69,17 @@ class Request:
 def run(request: Request) -> int:
     """Optimize and print; returns the exit code."""
     console = Console(stderr=request.json_output, highlight=False, soft_wrap=True)
-    progress = Progress(console)
+    mode = _mode(request)
+    progress = SwarmProgress(console) if mode == "swarm" else Progress(console, layout(mode).noun)
     check_writable(request.output, "--output")
     check_writable(request.report, "--report")
     question = read_question(request.sql, request.db, progress.workload)
-    options = _options(request, question, progress)
+    options = _options(request, mode, question, progress)
     directories: list[RunDirectory] = []
 
     def opened(case: Case, directory: RunDirectory) -> None:
         directories.append(directory)
-        progress.begin(case.query, request.mode, _header(case, request, directory))
+        progress.begin(case.query, mode, _header(case, options))
 
     outcome = optimize(
         question.text,
@@ -88,7 +98,9 @@ def run(request: Request) -> int:
     if request.json_output:
         print(to_json(outcome))
     else:
-        show_outcome(console, outcome, progress.summaries, saved)
+        if mode == "swarm" and outcome.status != "refused":
+            console.print("\n" + (directories[0].path / SUMMARY_TEXT).read_text(encoding="utf-8"), markup=False, end="")
+        show_outcome(console, outcome, progress, saved)
         if outcome.status == "faster" and outcome.best is not None:
             console.print()
             show_difference(console, outcome.original.sql, outcome.best.candidate.query.sql)
@@ -97,11 +109,23 @@ def run(request: Request) -> int:
     return EXIT[outcome.status]
 
 
-def _options(request: Request, question: Question, progress: Progress) -> Options:
+def _mode(request: Request) -> str:
+    """The mode asked for, or that of the run to resume; raises `InputError` before anything is opened."""
+    mode = request.mode or (RunDirectory.open(request.resume).mode if request.resume is not None else "iterative")
+    find_mode(mode)
+    if request.example_strategy not in STRATEGIES:
+        raise InputError(
+            f"--example-strategy {request.example_strategy} is not known.",
+            f"Use one of: --example-strategy {' | '.join(STRATEGIES)}",
+        )
+    return mode
+
+
+def _options(request: Request, mode: str, question: Question, progress: Progress) -> Options:
     if request.assume not in (None, "checked-keys"):
         raise InputError(f"--assume {request.assume} is not known.", "The only value is --assume checked-keys.")
     return Options(
-        mode=request.mode,
+        mode=mode,
         budget=Budget(
             iterations=request.iterations,
             target=request.target,
@@ -111,9 +135,11 @@ def _options(request: Request, question: Question, progress: Progress) -> Option
             beam=request.beam,
             seed=request.seed,
             conditional=request.assume is not None,
+            workers=request.workers,
+            examples=cast(Strategy, request.example_strategy),
         ),
         bindings=_bindings(request.bind, question),
-        sample=_sample(request, question.database, progress),
+        sample=_sample(request, mode, question.database, progress),
         rules=Rules(
             statement_limit_s=request.timeout,
             assume_checked_keys=request.assume == "checked-keys",
@@ -132,15 +158,16 @@ def _bindings(given: Sequence[str], question: Question) -> tuple[Bindings, ...]:
     return read_bindings(given, parameters(parse_query(text, dialect, question.source)))
 
 
-def _sample(request: Request, database: Database, progress: Progress) -> Database | None:
+def _sample(request: Request, mode: str, database: Database, progress: Progress) -> Database | None:
     if request.sample_db is not None:
         return replace(open_database(request.sample_db, progress.workload), role="sample")
-    if request.mode == "single" and sum(table.rows or 0 for table in database.schema.tables) > 100_000:
-        return sample(database)
+    large = sum(table.rows or 0 for table in database.schema.tables) > _WORTH_SAMPLING
+    if mode == "swarm" or (mode in ("single", "parallel") and large):
+        return sample(database, progress=progress.workload)
     return None
 
 
-def _header(case: Case, request: Request, directory: RunDirectory) -> list[str]:
+def _header(case: Case, options: Options) -> list[str]:
     capabilities = engine_of(case.database.location).CAPABILITIES
     count = len(transforms(case.database.location.engine))
     original = f"Original: {milliseconds(case.baseline.milliseconds)}, {case.rows:,} rows" if case.baseline else ""
@@ -149,9 +176,22 @@ def _header(case: Case, request: Request, directory: RunDirectory) -> list[str]:
     return [
         f"Database: {case.database.name} ({case.database.location.engine} {capabilities.version})",
         f"Proposers: rules ({count} transforms)",
-        f"Max iterations: {request.iterations}   Target speedup: {request.target:.1f}x",
+        *([f"Sample: {options.sample.name}"] if options.sample else []),
         *([original] if original else []),
+        _extent(options),
     ]
+
+
+def _extent(options: Options) -> str:
+    budget = options.budget
+    if options.mode == "iterative":
+        return f"Max iterations: {budget.iterations}   Target speedup: {budget.target:.1f}x"
+    if options.mode == "single":
+        return "One worker, up to 3 tries, until one is faster"
+    workers = budget.workers or find_mode(options.mode).WORKERS
+    if options.mode == "parallel":
+        return f"Workers: {workers}, one try and one retry each"
+    return f"Running {workers} generations side by side on the sample…"
 
 
 def _save(request: Request, question: Question, outcome: Outcome) -> str:
@@ -167,8 +207,8 @@ def _save(request: Request, question: Question, outcome: Outcome) -> str:
 
 
 def _show_plans(console: Console, database: Database, outcome: Outcome, options: Options) -> None:
+    from querywright.analyze.plans import plan_lines
     from querywright.engines.session import Session
-    from querywright.serve.plans import plan_lines
 
     assert outcome.best is not None
     bindings = outcome.original.bindings[0] if outcome.original.bindings else ()

@@ -15,13 +15,14 @@ from querywright.engines.protocol import ResultSet
 from querywright.errors import InputError, RunError
 from querywright.runs.catalogue import Catalogue
 from querywright.runs.directory import RunDirectory
+from querywright.runs.layout import layout
 from querywright.serve.wording import milliseconds, table
 from querywright.settings import settings
 
 Row = Mapping[str, Any]
 
 _RATIOS = frozenset({"speedup", "low", "high", "best", "geometric_mean"})
-_ATTEMPT = ("iteration", "attempt", "transforms", "grade", "speedup", "low", "failure")
+_ATTEMPT = ("iteration", "attempt", "transforms", "grade", "phase", "speedup", "low", "failure")
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def show_run(source: Source, name: str, chosen: Sequence[str]) -> int:
         print(_json({"run": about, "configuration": run.configuration, "iterations": iterations, "attempts": attempts}))
         return 0
     _print_summary(about, run)
-    print("\nIterations")
+    print(f"\nBy {layout(run.mode).noun}")
     _print(source, iterations, "None was begun.", ("iteration", "complete", "attempts", "speedup"))
     print("\nAttempts")
     return _print(source, attempts, "Nothing was judged.", _ATTEMPT)
@@ -139,14 +140,13 @@ def _show_best(source: Source, run: RunDirectory, attempts: Sequence[Row]) -> in
 
 
 def _show_prompts(source: Source, run: RunDirectory) -> int:
-    asked = [(iteration.number, run.iteration(iteration.number).prompt()) for iteration in run.iterations()]
-    prompts = [{"iteration": number, "prompt": prompt} for number, prompt in asked if prompt is not None]
+    prompts = [{"iteration": number, "prompt": prompt} for number, prompt in run.prompts()]
     if source.as_json:
         print(_json(prompts))
     elif not prompts:
         print(f"No model took part in {run.run_id}: its proposals came from rules.")
     for entry in prompts if not source.as_json else ():
-        print(f"=== iteration {entry['iteration']}\n{entry['prompt']}\n")
+        print(f"=== {layout(run.mode).noun} {entry['iteration']}\n{entry['prompt']}\n")
     return 0
 
 

@@ -46,7 +46,7 @@ def show_run(
     best: Annotated[bool, typer.Option("--best", help="The fastest verified attempt, with its SQL.")] = False,
     valid: Annotated[bool, typer.Option("--valid", help="Attempts that were verified.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Attempts that were not, and why.")] = False,
-    prompts: Annotated[bool, typer.Option("--prompts", help="What a model was asked in each iteration.")] = False,
+    prompts: Annotated[bool, typer.Option("--prompts", help="What was asked in each iteration or generation.")] = False,
     runs_dir: RunsOption = None,
     json_output: JsonOption = False,
 ) -> None:

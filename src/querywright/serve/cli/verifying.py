@@ -53,6 +53,7 @@ def run(
         strict=strict,
         seed=seed,
         limit_s=timeout,
+        sources=(original, candidate),
     )
     if counterexample is not None and verdict.counterexample is not None:
         _write(counterexample, verdict.counterexample.script)

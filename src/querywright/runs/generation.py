@@ -1,0 +1,80 @@
+"""One generation of a swarm: the rewrite, what it was asked and answered, and what the sample says of it.
+
+gen_03/
+├── optimized.sql, validation.json, prompt.txt, response.txt      there as soon as the sample has judged it, all or none
+├── attempts.jsonl                                                the judgement in full; that of the full data is added
+└── full_validation.json                                          only where the full data has judged it as well
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from querywright.runs.files import append_line, read_text, sync_folder, write_json, write_text, writing
+from querywright.runs.iteration import ATTEMPTS, PROMPT, Iteration, read_attempts
+from querywright.runs.serialize import to_json
+from querywright.values import Attempt
+
+ON_SAMPLE, ON_FULL, RESPONSE = "validation.json", "full_validation.json", "response.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationDirectory:
+    """Writes and reads the folder of one generation."""
+
+    path: Path
+    number: int
+
+    def record(self, attempt: Attempt, prompt: str, response: str) -> None:
+        """Store the generation with the sample's judgement: its folder appears in one step, complete."""
+        draft = self.path.with_name(f".{self.path.name}.tmp")
+        with writing(self.path):
+            shutil.rmtree(draft, ignore_errors=True)  # what a killed run left
+            draft.mkdir(parents=True)
+            write_text(draft / PROMPT, prompt)
+            write_text(draft / RESPONSE, response)
+            write_text(draft / "optimized.sql", attempt.candidate.query.sql)
+            write_json(draft / ON_SAMPLE, validation(self.number, attempt, sample_only=True))
+            append_line(draft / ATTEMPTS, to_json(attempt))
+            draft.rename(self.path)
+            sync_folder(self.path.parent)
+
+    def record_full(self, attempt: Attempt) -> None:
+        """Add the full data's judgement."""
+        append_line(self.path / ATTEMPTS, to_json(attempt))
+        write_json(self.path / ON_FULL, validation(self.number, attempt, sample_only=False))
+
+    def prompt(self) -> str:
+        """What the proposer was asked."""
+        return read_text(self.path / PROMPT)
+
+    def read(self, original: str) -> Iteration:
+        """The stored generation, which started from ``original``; its best is the full data's judgement where there is one."""
+        attempts = read_attempts(self.path / ATTEMPTS)
+        return Iteration(self.number, original, attempts, attempts[-1], complete=True)
+
+
+def validation(number: int, attempt: Attempt, *, sample_only: bool) -> dict[str, Any]:
+    """A judgement in the words of ``validation.json``; times are trimmed means in seconds, 0 where nothing was timed."""
+    timing, passed = attempt.timing, attempt.timing is not None
+    return {
+        "worker_id": number,
+        "status": "pass" if passed else "validation_failed",
+        "speedup": round(timing.ratio, 2) if timing else 0.0,
+        "error": None if passed else failure(attempt),
+        "original_time": round(timing.original_ms / 1000, 6) if timing else 0.0,
+        "optimized_time": round(timing.candidate_ms / 1000, 6) if timing else 0.0,
+        "sample_only": sample_only,
+        "grade": attempt.verdict.grade,
+        "transforms": [step.transform for step in attempt.candidate.steps],
+        "premises": len(attempt.verdict.premises),
+        "fingerprint": attempt.candidate.query.fingerprint,
+    }
+
+
+def failure(attempt: Attempt) -> str:
+    """Why an attempt did not pass, on one line."""
+    return " ".join((attempt.failure or attempt.verdict.reason or f"not verified: {attempt.verdict.grade}").split())
