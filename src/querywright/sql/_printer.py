@@ -19,6 +19,7 @@ from querywright.sql._blocks import Block, Clause, Item, Span
 from querywright.sql._page import Page
 from querywright.sql._spelling import lower_cased
 from querywright.sql._style import Breaks, Style
+from querywright.sql.trees import copied
 
 _SLOT = re.compile(r"SELECT\s+__slot_(\d+)__", re.IGNORECASE)
 _OPERATOR = re.compile(r"\w+(\s+(ALL|DISTINCT)\b)?", re.IGNORECASE)
@@ -206,7 +207,7 @@ class Printer:
         page.add(self._source((at, span[1]), qualified=qualified))
 
     def _generated(self, page: Page, item: Item) -> None:
-        sql = self._generator.generate(item.node)
+        sql = self._generator.generate(copied(item.node), copy=False)
         pieces = _SLOT.split(self._cased(f"{item.operator}\n{sql}" if item.operator else sql))
         inner = Page()
         for place, piece in enumerate(pieces):

@@ -10,6 +10,8 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import TokenType
 
+from querywright.sql.trees import copied
+
 _BARE = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _QUOTED = {kind for kind in TokenType if kind.name.endswith("STRING")} | {TokenType.IDENTIFIER}
 _NAMES = {TokenType.VAR, TokenType.NUMBER} | _QUOTED
@@ -37,7 +39,7 @@ def lower_cased(sql: str, dialect: str) -> str:
 
 def simplified(tree: exp.Expr, dialect: str) -> exp.Expr:
     """A copy of ``tree`` without the quotes and aliases that only repeat what would hold anyway."""
-    copy = tree.copy()
+    copy = copied(tree)
     for node in copy.walk():
         if isinstance(node, exp.Identifier) and node.quoted:
             node.set("quoted", _needs_quotes(node.name, dialect))

@@ -23,6 +23,7 @@ from querywright.sql.predicates import (
     unwrap,
     where_conjuncts,
 )
+from querywright.sql.trees import printed
 from querywright.values import Premise
 
 if TYPE_CHECKING:
@@ -286,11 +287,11 @@ def _unique_groups(facts: Facts, select: exp.Select, group: exp.Group, chosen: l
         return None
     columns = frozenset(column_key(node) for node in chosen if isinstance(node, exp.Column))
     known, premises = closure(facts, select, columns)
-    texts = {node.sql(facts.dialect) for node in chosen}
+    texts = {printed(node, facts.dialect) for node in chosen}
     used: set[Premise] = set()
     for expression in group.expressions:
         bare = unwrap(expression)
-        if bare.sql(facts.dialect) in texts:
+        if printed(bare, facts.dialect) in texts:
             continue
         if isinstance(bare, exp.Column) and column_key(bare) in known:
             used |= premises

@@ -79,7 +79,11 @@ class Facts:
 
     def selects(self) -> Iterator[exp.Select]:
         """Every SELECT block of the tree, outer blocks first, in the order of the text."""
-        yield from self.tree.find_all(exp.Select, bfs=False)
+        return iter(self._selects)
+
+    @cached_property
+    def _selects(self) -> tuple[exp.Select, ...]:
+        return tuple(self.tree.find_all(exp.Select, bfs=False))
 
     def sources(self, select: exp.Select) -> dict[str, Source]:
         """The FROM clause of ``select`` by alias, in order."""

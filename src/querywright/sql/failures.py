@@ -8,6 +8,7 @@ _DIVISIONS = (exp.Div, exp.IntDiv, exp.Mod)
 _DIVISION_BY_ZERO_IS_NULL = {"duckdb", "sqlite", "mysql", "spark"}
 _PARTIAL_FUNCTIONS = (exp.Ln, exp.Log, exp.Sqrt, exp.Pow)
 _NEVER_FAILS = {"sqlite"}
+_INTEGER_DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 
 
 def may_fail(node: exp.Expr, dialect: str) -> bool:
@@ -39,5 +40,21 @@ def _safe_cast(cast: exp.Cast) -> bool:
     if source.is_type(*exp.DataType.TEMPORAL_TYPES):
         return bool(target.is_type(*exp.DataType.TEMPORAL_TYPES))
     if source.is_type(*exp.DataType.NUMERIC_TYPES):
-        return bool(target.is_type("bigint", "double", "float"))
+        return bool(target.is_type("bigint", "double", "float")) or _fits(source, target)
     return False
+
+
+def _fits(source: exp.DataType, target: exp.DataType) -> bool:
+    """Whether a DECIMAL has room for every exact number of another type, rounding included."""
+    digits, scale = _size(target)
+    integer_digits = next((n for name, n in _INTEGER_DIGITS.items() if source.is_type(name)), None)
+    if integer_digits is None:
+        precision, source_scale = _size(source)
+        integer_digits = precision - source_scale + (source_scale > scale) if precision else None
+    return bool(digits) and integer_digits is not None and digits - scale >= integer_digits
+
+
+def _size(kind: exp.DataType) -> tuple[int, int]:
+    """Precision and scale of a DECIMAL that states both; (0, 0) else."""
+    sizes = [int(part.name) for part in kind.expressions if part.name.isdigit()] if kind.is_type("decimal") else []
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else (0, 0)

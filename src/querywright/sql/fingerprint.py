@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from querywright.sql.predicates import conjunction, conjuncts
+from querywright.sql.trees import copied
 
 
 def fingerprint(qualified: exp.Query, dialect: str) -> str:
@@ -17,15 +19,16 @@ def fingerprint(qualified: exp.Query, dialect: str) -> str:
 
 def normalized(qualified: exp.Query, dialect: str) -> str:
     """The text whose hash is the fingerprint: aliases numbered, conjuncts sorted, comments and layout gone."""
-    tree = qualified.copy()
+    tree = copied(qualified)
     _number_aliases(tree)
-    for node in list(tree.find_all(exp.Where, exp.Having, exp.Join, exp.Qualify)):
+    generator = Dialect.get_or_raise(dialect).generator(comments=False)
+    for node in reversed(list(tree.find_all(exp.Where, exp.Having, exp.Join, exp.Qualify))):  # nested conditions first
         slot = "on" if isinstance(node, exp.Join) else "this"
         condition = node.args.get(slot)
         if condition is not None:
-            operands = sorted(conjuncts(condition), key=lambda part: part.sql(dialect))
-            node.set(slot, conjunction(operand.copy() for operand in operands))
-    return tree.sql(dialect, comments=False)
+            operands = sorted(conjuncts(condition), key=lambda part: generator.generate(part, copy=False))
+            node.set(slot, conjunction(operands))
+    return generator.generate(tree, copy=False)
 
 
 def _number_aliases(tree: exp.Query) -> None:

@@ -11,6 +11,7 @@ from sqlglot import exp
 from querywright.sql.facts import Facts
 from querywright.sql.nullability import has_grouping_sets
 from querywright.sql.predicates import conjuncts, where_conjuncts
+from querywright.sql.trees import printed
 
 NodeKind = Literal["main", "cte", "derived", "subquery", "branch"]
 
@@ -118,7 +119,7 @@ def _filters(block: exp.Expr, dialect: str) -> list[str]:
         return []
     having = block.args.get("having")
     predicates = [*where_conjuncts(block), *conjuncts(having.this if having else None)]
-    return [predicate.sql(dialect, comments=False) for predicate in predicates]
+    return [printed(predicate, dialect, comments=False) for predicate in predicates]
 
 
 def _joins(block: exp.Expr, dialect: str) -> list[str]:
@@ -126,7 +127,8 @@ def _joins(block: exp.Expr, dialect: str) -> list[str]:
     for join in block.args.get("joins") or []:
         on = join.args.get("on")
         kind = " ".join(part for part in (join.side, join.kind) if part) or "INNER"
-        described.append(f"{kind} {join.alias_or_name}" + (f" ON {on.sql(dialect, comments=False)}" if on is not None else ""))
+        condition = f" ON {printed(on, dialect, comments=False)}" if on is not None else ""
+        described.append(f"{kind} {join.alias_or_name}{condition}")
     return described
 
 

@@ -14,15 +14,22 @@ from sqlglot.optimizer.qualify import qualify as sqlglot_qualify
 from querywright.errors import QueryError
 from querywright.sql.parse import parse_query
 from querywright.sql.schema import Schema, Table
+from querywright.sql.trees import copied
 
 DEFAULT_NAMESPACES = frozenset({"main", "public"})
 
 
 def qualify_text(
-    text: str, schema: Schema, dialect: str, output_names: Sequence[str] = (), source: str = "the query"
+    text: str,
+    schema: Schema,
+    dialect: str,
+    output_names: Sequence[str] = (),
+    source: str = "the query",
+    *,
+    typed: bool = True,
 ) -> exp.Query:
-    """Parse and qualify; see `parse_query` and `qualify`."""
-    return qualify(parse_query(text, dialect, source), schema, dialect, output_names, source)
+    """Parse and qualify; see `parse_query` and `qualify`. Without ``typed`` expressions get no types, which saves time."""
+    return _qualified(parse_query(text, dialect, source), schema, dialect, output_names, source, typed)
 
 
 def qualify(
@@ -33,13 +40,18 @@ def qualify(
     ``output_names`` are the result's column names as the engine reports them: qualifying invents names for unnamed
     expressions, and a rewrite must not change what the caller sees. Raises `QueryError` for unknown tables and columns.
     """
+    return _qualified(copied(tree), schema, dialect, output_names, source, True)
+
+
+def _qualified(tree: exp.Query, schema: Schema, dialect: str, output_names: Sequence[str], source: str, typed: bool) -> exp.Query:
+    """Like `qualify`, but changes ``tree`` itself."""
     _check_tables(tree, schema, source)
     mapping = _mapping_schema(schema, dialect)
     try:
-        qualified = sqlglot_qualify(tree.copy(), schema=mapping, dialect=dialect, quote_identifiers=False, identify=False)
+        qualified = sqlglot_qualify(tree, schema=mapping, dialect=dialect, quote_identifiers=False, identify=False)
         assert isinstance(qualified, exp.Query)
         _name_outputs(qualified, output_names)
-        return annotate_types(qualified, schema=mapping, dialect=dialect)
+        return annotate_types(qualified, schema=mapping, dialect=dialect) if typed else qualified
     except (OptimizeError, SchemaError) as error:
         message = str(error).splitlines()[0].rstrip(".")
         raise QueryError(f"{source} does not fit the database: {message}.", _column_remedy(message, schema)) from error

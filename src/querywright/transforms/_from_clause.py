@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlglot import exp
 
 from querywright.sql.facts import Facts, Source
-from querywright.sql.predicates import conjunction, set_where
+from querywright.sql.predicates import conjunction, conjuncts, set_where, where_conjuncts
 from querywright.transforms._key_joins import inner
 
 
@@ -21,6 +21,13 @@ def freely_joined(source: Source, facts: Facts) -> bool:
 def aliases(node: exp.Expr, select: exp.Select, facts: Facts) -> frozenset[str]:
     """The FROM entries of ``select`` whose columns ``node`` mentions."""
     return frozenset(column.table for column in facts.local_columns(node, select))
+
+
+def self_contained(node: exp.Expr, select: exp.Select, facts: Facts) -> bool:
+    """Whether every column that ``node`` mentions belongs to ``select`` or to a query nested in ``node``."""
+    nested = {id(query) for query in node.find_all(exp.Select)}
+    homes = (facts.home(column) for column in node.find_all(exp.Column))
+    return all(home is select or id(home) in nested for home in homes)
 
 
 def components(members: Iterable[str], links: Collection[frozenset[str]]) -> list[frozenset[str]]:
@@ -69,3 +76,30 @@ def write_inner_joins(select: exp.Select, entries: Sequence[exp.Expr], predicate
         conditions = [p for p in conditions if not used[id(p)] <= available]
         joins.append(exp.Join(this=entry, on=conjunction(ready)) if ready else exp.Join(this=entry, kind="CROSS"))
     select.set("joins", joins)
+
+
+def leave_out(select: exp.Select, alias: str, gone: Sequence[exp.Expr]) -> None:
+    """Take one entry out of a FROM clause of inner joins, and the predicates ``gone`` out of ON and WHERE; all else stays.
+
+    Other conditions in the ON of a join that goes, or that becomes the first entry, move to WHERE.
+    """
+    joins: list[exp.Join] = select.args.get("joins") or []
+    start = select.args["from_"].this
+    first = joins[0] if start.alias_or_name == alias else None
+    homeless: list[exp.Expr] = []
+    staying: list[exp.Join] = []
+    for join in joins:
+        listed = conjuncts(join.args.get("on"))
+        kept = [part for part in listed if not any(part is other for other in gone)]
+        if join is first or join.alias_or_name == alias:
+            homeless += kept
+            continue
+        if len(kept) < len(listed):
+            join.set("on", conjunction(kept))
+            join.set("kind", join.kind if kept else "CROSS")
+        staying.append(join)
+    filters = [part for part in where_conjuncts(select) if not any(part is other for other in gone)]
+    if first is not None:
+        select.set("from_", exp.From(this=first.this))
+    select.set("joins", staying)
+    set_where(select, [*filters, *homeless])

@@ -15,7 +15,9 @@ from querywright.transforms._from_clause import aliases
 from querywright.transforms._key_joins import inner_filters
 
 _UNKNOWN_ROWS = 1000
+_MOST_ENTRIES = 10
 _EQUAL, _RANGE, _MATCH, _OTHER = 0.1, 1 / 3, 0.1, 0.5
+_GROUPS, _INDEX_BUILD = 0.3, 2.5
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
@@ -44,9 +46,15 @@ class JoinCosts:
     def __init__(self, select: exp.Select, facts: Facts) -> None:
         self._facts = facts
         self._sources = facts.sources(select)
+        self._sizes: dict[str, float] = {}
         self._predicates = [(predicate, aliases(predicate, select, facts)) for predicate in inner_filters(select)]
 
     def cheapest_order(self) -> tuple[str, ...]:
+        """The aliases of the cheapest plan."""
+        return self.cheapest.order
+
+    @cached_property
+    def cheapest(self) -> Plan:
         """The cheapest of all orders, by dynamic programming over sets of entries (Selinger et al., SIGMOD 1979)."""
         plans = {frozenset[str](): Plan(0, 1, ())}
         for _ in self._sources:
@@ -57,7 +65,7 @@ class JoinCosts:
                     if known is None or joined.cost < known.cost:
                         longer[done | {alias}] = joined
             plans = longer
-        return next(iter(plans.values())).order
+        return next(iter(plans.values()))
 
     def _next(self, done: frozenset[str]) -> list[str]:
         """The entries that may follow: those that an equality or a constant key connects, others only if there are none."""
@@ -87,7 +95,7 @@ class JoinCosts:
         elif self._indexed(alias, bound):
             cost = plan.rows * (lookup + size * matching)
         elif equalities:
-            cost = size * lookup + plan.rows * (lookup + size * matching)
+            cost = size * lookup * _INDEX_BUILD + plan.rows * (lookup + size * matching)
         else:
             cost = plan.rows * size
         return Plan(plan.cost + cost, max(plan.rows * kept, 0.01), (*plan.order, alias))
@@ -104,8 +112,19 @@ class JoinCosts:
     def _size(self, source: Source) -> float:
         if source.table is not None:
             return max(1, source.table.rows if source.table.rows is not None else _UNKNOWN_ROWS)
-        tables = [self._facts.schema.table(node.name) for node in source.query.find_all(exp.Table)] if source.query else []
-        return max((table.rows for table in tables if table is not None and table.rows), default=_UNKNOWN_ROWS)
+        known = self._sizes.get(source.alias)
+        if known is None:
+            known = self._sizes[source.alias] = max(1.0, self._derived_size(source.query))
+        return known
+
+    def _derived_size(self, query: exp.Query | None) -> float:
+        if isinstance(query, exp.SetOperation):
+            return self._derived_size(query.left) + self._derived_size(query.right)
+        entries = self._facts.sources(query) if isinstance(query, exp.Select) else {}
+        if not isinstance(query, exp.Select) or not 0 < len(entries) <= _MOST_ENTRIES:
+            return _UNKNOWN_ROWS
+        rows = JoinCosts(query, self._facts).cheapest.rows
+        return rows * _GROUPS if query.args.get("group") is not None or query.args.get("distinct") is not None else rows
 
     def _different(self, equality: _Equality) -> float:
         """How many values the two sides of an equality have: the more, the fewer rows match."""
@@ -143,6 +162,8 @@ class JoinCosts:
         pinned = pinned_column(node)
         if pinned is not None:
             return 1 / size if self._is_key(pinned.table, {pinned.name.lower()}) else max(_EQUAL, 1 / size)
+        if isinstance(node, exp.In) and node.args.get("query") is not None:
+            return self._share_of_keys(node.args["query"].unnest())
         if isinstance(node, exp.In) and node.expressions:
             return min(_OTHER, len(node.expressions) * max(_EQUAL, 1 / size))
         if isinstance(node, _RANGES) and (constant(node.this) or constant(node.expression)):
@@ -152,6 +173,15 @@ class JoinCosts:
         if isinstance(node, (exp.Like, exp.Is)):
             return _MATCH
         return _OTHER
+
+    def _share_of_keys(self, body: exp.Expr) -> float:
+        """The share of the rows of a table that a subquery keeps: what IN keeps of the rows that refer to it."""
+        sources = self._facts.sources(body) if isinstance(body, exp.Select) else {}
+        if not isinstance(body, exp.Select) or not 0 < len(sources) <= _MOST_ENTRIES or body.args.get("group") is not None:
+            return _OTHER
+        inside = JoinCosts(body, self._facts)
+        largest = max(inside._size(source) for source in sources.values())
+        return min(_OTHER, inside.cheapest.rows / largest)
 
 
 def _equates(predicate: exp.Expr, equalities: Sequence[_Equality]) -> bool:

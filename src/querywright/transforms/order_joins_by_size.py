@@ -36,7 +36,7 @@ from querywright.transforms.protocol import Blocked, Family, Site
 FAMILY: Family = "reorder_join"
 ENGINES = ("sqlite",)
 
-_FEWEST, _MOST = 3, 10
+_FEWEST, _MOST = 2, 10
 
 
 @dataclass(frozen=True)

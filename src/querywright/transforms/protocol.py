@@ -1,9 +1,11 @@
 """What a transform module provides.
 
 A transform is one module: a docstring with the sections What, When, Sound, Source and Example, the constants ``FAMILY`` (one of
-`FAMILIES`) and ``ENGINES`` (where it is worth proposing), and two functions. ``find`` walks a qualified tree and yields
-a `Site` wherever all preconditions are proved, or `Blocked` where the pattern is there but a precondition is not.
-``rewrite`` changes the tree at one site.
+`FAMILIES`) and ``ENGINES`` (where its result can be written and means the same), and two functions. ``find`` walks a qualified
+tree and yields a `Site` wherever all preconditions are proved, or `Blocked` where the pattern is there but a precondition is
+not. ``rewrite`` changes the tree at one site.
+
+Whether it pays on an engine is measured: ``slow_queries/<name>.sql`` may hold queries for that (see `querywright.profiling`).
 """
 
 from __future__ import annotations

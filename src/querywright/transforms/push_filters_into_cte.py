@@ -34,16 +34,14 @@ from sqlglot.optimizer.simplify import simplify
 from querywright.sql.disjointness import exclusive
 from querywright.sql.facts import Facts, Source
 from querywright.sql.failures import may_fail
-from querywright.sql.order import order_sensitive_calls
 from querywright.sql.predicates import conjunction, conjuncts, disjunction, set_where, where_conjuncts
 from querywright.transforms._decided_branches import without_decided
 from querywright.transforms._filter_passage import obstacle_inside, push_inside
+from querywright.transforms._with_clauses import readings, repeatable
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "multi_push_predicate"
 ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
-
-_ARBITRARY = (exp.Limit, exp.Fetch, exp.Offset, exp.TableSample, exp.RowNumber, exp.Ntile, exp.Lag, exp.Lead, exp.NthValue)
 
 
 @dataclass(frozen=True)
@@ -75,17 +73,13 @@ class Narrowing(Site):
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """Common table expressions with two readers or more, all of which filter."""
     for cte in query.find_all(exp.CTE, bfs=False):
-        readers = _readers(cte, facts)
+        readers = [Reader(r.select, r.source, tuple(_filters(r.select, r.source, facts))) for r in readings(cte, facts)]
         if len(readers) < 2 or not any(reader.filters for reader in readers):
             continue
         if not all(reader.filters for reader in readers):
             yield Blocked(cte, "a reader of the CTE takes its rows without a filter that can move into it")
             continue
-        if (
-            any(cte.find_all(*_ARBITRARY))
-            or not facts.deterministic(cte)
-            or any(map(order_sensitive_calls, cte.find_all(exp.Select)))
-        ):
+        if not repeatable(cte.this, facts):
             yield Blocked(cte, "the rows of the CTE must be determined by the data alone")
             continue
         grouped: dict[frozenset[str], list[Reader]] = {}
@@ -122,20 +116,6 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     place = clause.expressions.index(cte)
     clause.set("expressions", [*clause.expressions[:place], *definitions, *clause.expressions[place + 1 :]])
     return facts.tree
-
-
-def _readers(cte: exp.CTE, facts: Facts) -> list[Reader]:
-    """All readers; none where the name may mean something else somewhere, or the CTE is recursive."""
-    found = [
-        Reader(select, source, tuple(_filters(select, source, facts)))
-        for select in facts.selects()
-        for source in facts.sources(select).values()
-        if source.common and source.query is cte.this
-    ]
-    mentions = [table for table in facts.tree.find_all(exp.Table) if table.name.lower() == cte.alias.lower()]
-    definitions = [other for other in facts.tree.find_all(exp.CTE) if other.alias.lower() == cte.alias.lower()]
-    plain = len(mentions) == len(found) and len(definitions) == 1 and not cte.args["alias"].args.get("columns")
-    return found if plain else []
 
 
 def _filters(select: exp.Select, source: Source, facts: Facts) -> Iterator[exp.Expr]:

@@ -1,0 +1,51 @@
+"""Copies and prints trees fast: sqlglot's own copy also copies the type of every node, which takes four fifths of its time.
+
+Types are never changed in place, so copies share them.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from sqlglot import exp
+
+Tree = TypeVar("Tree", bound=exp.Expr)
+
+
+def copied(tree: Tree, *, typed: bool = True) -> Tree:
+    """A deep copy of ``tree`` that shares only the types of its nodes, or without types."""
+    root = type(tree)()
+    pending: list[tuple[exp.Expr, exp.Expr]] = [(tree, root)]
+    while pending:
+        node, copy = pending.pop()
+        if node.comments is not None:
+            copy.comments = list(node.comments)
+        if node._meta is not None:
+            copy._meta = dict(node._meta)
+        if typed:
+            copy._type = node._type
+        args = copy.args
+        for key, value in node.args.items():
+            if isinstance(value, exp.Expr):
+                args[key] = twin = type(value)()
+                twin.parent, twin.arg_key = copy, key
+                pending.append((value, twin))
+            elif type(value) is list:
+                items: list[object] = []
+                args[key] = items
+                for item in value:
+                    if isinstance(item, exp.Expr):
+                        twin = type(item)()
+                        twin.parent, twin.arg_key, twin.index = copy, key, len(items)
+                        pending.append((item, twin))
+                        items.append(twin)
+                    else:
+                        items.append(item)
+            else:
+                args[key] = value
+    return root
+
+
+def printed(tree: exp.Expr, dialect: str, *, comments: bool = True, identify: bool = False, pretty: bool = False) -> str:
+    """The SQL of ``tree``, which stays as it is although sqlglot's generator rewrites what it prints."""
+    return copied(tree).sql(dialect, copy=False, comments=comments, identify=identify, pretty=pretty)
