@@ -105,6 +105,13 @@ def test_a_hopeless_candidate_is_abandoned_after_the_first_pair() -> None:
     assert timing.ratio == pytest.approx(1 / 1.5)
 
 
+def test_a_candidate_that_loses_both_first_pairs_is_abandoned() -> None:
+    session = constant(1.0, 1.1)
+    timing = Clock(session, "test.duckdb").screen(ORIGINAL, CANDIDATE)
+    assert timing.abandoned
+    assert session.order == "OC" + "OCCO"
+
+
 def test_a_slow_start_alone_is_not_hopeless() -> None:
     times = iter([1.0, 2.9, 1.0, 0.5, *[0.5, 1.0] * 4])
     session = Script(lambda *_: next(times))

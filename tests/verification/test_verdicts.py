@@ -161,6 +161,12 @@ def test_ties_below_a_limit_are_not_refuted_either() -> None:
     assert verdict_of(original, candidate).grade != "refuted"
 
 
+def test_ties_of_a_sort_key_outside_the_result_are_not_refuted() -> None:
+    original = "SELECT title FROM employee ORDER BY salary LIMIT 2"
+    assert verdict_of(original, "SELECT title FROM employee ORDER BY salary, id DESC LIMIT 2").grade != "refuted"
+    assert verdict_of(original, "SELECT title FROM employee ORDER BY salary DESC LIMIT 2").grade == "refuted"
+
+
 def test_witnesses_obey_checks() -> None:
     ddl = "CREATE TABLE t (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL CHECK (amount > 0))"
     verdict = verdict_of("SELECT id FROM t WHERE amount > 0", "SELECT id FROM t", schema=schema_of(ddl, "duckdb"))

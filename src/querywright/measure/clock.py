@@ -28,6 +28,9 @@ MOST_PAIRS = 61
 HOPELESS = 1.3
 """A candidate this many times slower than the original in its first two rounds is abandoned."""
 
+FRUITLESS = 2
+"""So is one that lost each of this many pairs: what is really a fifth faster hardly ever does."""
+
 PATIENCE = 3.0
 """A candidate's warm-up is stopped after this many times the original's time …"""
 
@@ -141,7 +144,7 @@ class Clock:
         """Five rounds a side after a warm-up of each, in the order O C C O O C C O O C.
 
         With the original's ``baseline`` it is not warmed up again, nor run at all where it was stopped. A candidate
-        that its first two rounds show to be hopeless is abandoned; its warm-up is stopped after `PATIENCE` times the
+        that its first rounds show to be hopeless or fruitless is abandoned; its warm-up is stopped after `PATIENCE` times the
         original's time.
         """
         race = self._race(original, candidate)
@@ -160,6 +163,7 @@ class Clock:
             self._pair(race, before, after, decisive_s)
             fastest = min(warm.wall_ns, after[0].wall_ns)
             abandoned = len(after) == 1 and fastest > HOPELESS * before[0].wall_ns
+            abandoned |= len(after) == FRUITLESS and all(c.wall_ns > o.wall_ns for o, c in zip(before, after, strict=True))
         complete = COMPLETE_ROUNDS if decisive_s is not None else None
         return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned, complete=complete)
 

@@ -2,7 +2,8 @@
 
 The input of iteration N is the best verified query of iterations 1 to N-1. A beam keeps the runners-up in play, because
 some rewrites pay only together with the next one: each iteration also expands the fastest queries that were not expanded yet.
-Transforms of the iteration's example set are tried first; with early stopping, an iteration ends as soon as the target is met.
+Rules come in the order of the hints, or those of the iteration's example set first where a strategy asks for it; with early
+stopping, an iteration ends as soon as the target is met.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ def run(
                 break
             analysis, proposals = expand(position, tally.attempts)
             if place == 0:
-                examples = example_set(budget.examples, number, analysis.hints, budget.seed)
+                examples = example_set(budget.examples or "rotate", number, analysis.hints, budget.seed)
                 listen(IterationStarted(number, budget.iterations, tuple(frontier), analysis, examples))
-            for proposal, attempt in tally.trials(leading(proposals, examples), judge):
+            ordered = leading(proposals, examples) if budget.examples else proposals
+            for proposal, attempt in tally.trials(ordered, judge):
                 attempts.append(attempt)
                 listen(Judged(number, attempt, proposal.tree))
                 yield attempt

@@ -29,7 +29,7 @@ def run(
     composer = Composer(start, expand, budget.seed)
     analysis, _ = composer.survey()
     total = budget.workers or WORKERS
-    examples = {n: worker_example_set(budget.examples, n, analysis.hints, budget.seed) for n in range(1, total + 1)}
+    examples = {n: worker_example_set(budget.examples or "rotate", n, analysis.hints, budget.seed) for n in range(1, total + 1)}
     attempts: dict[int, list[Attempt]] = {}
 
     def tried(number: int) -> Iterator[Proposal]:

@@ -35,7 +35,8 @@ class Budget:
     ``target`` is the speedup that ends the search early once its lower bound is reached; ``seconds`` and ``candidates``
     end it anyway; ``beam`` is the number of queries expanded in one iteration, and of those a swarm takes to the full data.
     ``conditional`` lets attempts count that hold only under the premises of their verdict. ``workers`` is the number of
-    workers of mode parallel, of generations of mode swarm (None: the mode's own); ``examples`` how example sets are chosen.
+    workers of mode parallel, of generations of mode swarm (None: the mode's own); ``examples`` how example sets are chosen
+    (None: as the mode does).
     """
 
     iterations: int = 5
@@ -47,7 +48,7 @@ class Budget:
     seed: int = 0
     conditional: bool = False
     workers: int | None = None
-    examples: Strategy = "rotate"
+    examples: Strategy | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def run(
     tally = Tally(start, budget, clock, done)
     bases = tally.frontier(1)
     analysis, first = expand(start, ())
-    examples = example_set(budget.examples, 1, analysis.hints, budget.seed)
+    examples = example_set(budget.examples or "rotate", 1, analysis.hints, budget.seed)
 
     def proposals(number: int) -> Iterator[Proposal]:
         for base in bases:

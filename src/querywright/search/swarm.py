@@ -64,7 +64,7 @@ def _generations(
     taken = {start.query.fingerprint, *(judged.attempt.candidate.query.fingerprint for judged in done.values())}
     proposals: dict[int, Proposal] = {}
     for number in (number for number in range(1, total + 1) if number not in done):
-        examples = worker_example_set(budget.examples, number, analysis.hints, budget.seed)
+        examples = worker_example_set(budget.examples or "rotate", number, analysis.hints, budget.seed)
         length = min(LONGEST, 1 + (number - 1) // len(EXAMPLE_ROTATION))
         proposal = composer.different(number, examples, length, taken)
         if proposal is None or tally.spent():

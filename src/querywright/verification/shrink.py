@@ -36,7 +36,7 @@ class Trial:
     """A pair of queries over ``tables`` (created already), with parameter values, to be run on some rows.
 
     ``ambiguous`` originals, other than by their outermost LIMIT, must give the same rows however those of the tables are
-    ordered, or the database decides nothing.
+    ordered, or the database decides nothing. So must originals whose LIMIT may cut through ties of a key outside the result.
     """
 
     original: str
@@ -111,14 +111,14 @@ def _found(connection: Connection, trial: Trial, rows: Rows) -> Found | None:
     original = answer(connection, trial.original, trial.parameters)
     candidate = answer(connection, trial.candidate, trial.parameters)
     found = difference(original, candidate, trial.terms, _lifted(connection, trial))
-    if found is None or (trial.ambiguous and not _stable(connection, trial, rows)):
+    if found is None or ((trial.ambiguous or trial.terms.hidden_key) and not _stable(connection, trial, rows)):
         return None
     return Found(found, rows, original, candidate)
 
 
 def _stable(connection: Connection, trial: Trial, rows: Rows) -> bool:
-    """Whether the original, without the LIMIT whose choice is free anyway, returns the same bag however the rows are ordered."""
-    text = trial.lifted or trial.original
+    """Whether the original returns the same bag however the rows are ordered, LIMIT aside where its choice can be checked."""
+    text = trial.original if trial.terms.hidden_key else trial.lifted or trial.original
     terms = replace(trial.terms, keys=(), total=False, lifted=None)
     first = answer(connection, text, trial.parameters)
     for mixed in _orders(rows):

@@ -60,9 +60,12 @@ def optimize(
         typer.Option("--no-ml-hints", help="Hints from the query's structure alone; without a trained model they always are."),
     ] = False,
     example_strategy: Annotated[
-        str,
-        typer.Option(help="Which transforms an iteration or worker leads with: rotate (five fixed sets), diverse or hints."),
-    ] = "rotate",
+        str | None,
+        typer.Option(
+            help="Which transforms an iteration or worker leads with: rotate (five fixed sets), diverse or hints; "
+            "default: rotate, but for rules in mode iterative, which follow the hints."
+        ),
+    ] = None,
     sample_db: Annotated[
         str | None,
         typer.Option(help="A smaller database to try candidates on first; default: a 1 % sample (all modes but iterative)."),

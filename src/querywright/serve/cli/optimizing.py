@@ -47,7 +47,7 @@ class Request:
     iterations: int
     target: float
     early_stop: bool
-    example_strategy: str
+    example_strategy: str | None
     sample_db: str | None
     bind: tuple[str, ...]
     seconds: float
@@ -113,7 +113,7 @@ def _mode(request: Request) -> str:
     """The mode asked for, or that of the run to resume; raises `InputError` before anything is opened."""
     mode = request.mode or (RunDirectory.open(request.resume).mode if request.resume is not None else "iterative")
     find_mode(mode)
-    if request.example_strategy not in STRATEGIES:
+    if request.example_strategy not in (None, *STRATEGIES):
         raise InputError(
             f"--example-strategy {request.example_strategy} is not known.",
             f"Use one of: --example-strategy {' | '.join(STRATEGIES)}",
@@ -136,7 +136,7 @@ def _options(request: Request, mode: str, question: Question, progress: Progress
             seed=request.seed,
             conditional=request.assume is not None,
             workers=request.workers,
-            examples=cast(Strategy, request.example_strategy),
+            examples=cast("Strategy | None", request.example_strategy),
         ),
         bindings=_bindings(request.bind, question),
         sample=_sample(request, mode, question.database, progress),
