@@ -43,7 +43,9 @@ def test_errors_and_values_need_no_engine() -> None:
     assert not modules & (ENGINES | TERMINAL)
 
 
-@pytest.mark.parametrize("words", [(), ("optimize",), ("verify",), ("runs",)], ids=lambda words: " ".join(("qw", *words)))
+@pytest.mark.parametrize(
+    "words", [(), ("optimize",), ("verify",), ("bench",), ("runs",)], ids=lambda words: " ".join(("qw", *words))
+)
 def test_help_loads_neither_engine_nor_parser(words: tuple[str, ...]) -> None:
     modules = loaded(command(*words, "--help"))
     # Typer itself reads the options of a command with pydantic.

@@ -1,6 +1,7 @@
 """The only reader of environment variables and of the configuration file.
 
-Variables: ``QUERYWRIGHT_CACHE`` (folder for generated workloads and samples), ``QUERYWRIGHT_RUNS`` (folder of run directories).
+Variables: ``QUERYWRIGHT_CACHE`` (folder for generated workloads and samples), ``QUERYWRIGHT_RUNS`` (folder of run directories),
+``QUERYWRIGHT_FIGURES`` (file of the figures that ``qw profile`` measured here).
 The same names in lower case without the prefix may stand in ``querywright.toml`` in the working directory; the environment wins.
 """
 
@@ -23,6 +24,7 @@ class Settings:
 
     cache: Path
     runs: Path
+    figures: Path
 
 
 def _configured() -> dict[str, object]:
@@ -45,4 +47,5 @@ def settings() -> Settings:
         return Path(str(chosen)).expanduser()
 
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Settings(cache=folder("cache", user_cache / "querywright"), runs=folder("runs", Path("runs")))
+    cache_folder = folder("cache", user_cache / "querywright")
+    return Settings(cache_folder, runs=folder("runs", Path("runs")), figures=folder("figures", cache_folder / "figures.json"))

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from querywright.analyze.hints import Hint, hints
+from querywright.analyze.work import Work
+from querywright.antipatterns.driver import habits
 from querywright.engines.protocol import PlanNode
 from querywright.sql.facts import Facts
 from querywright.sql.graph import QueryGraph, query_graph
+from querywright.sql.parse import parse_query
 from querywright.sql.schema import Schema
 from querywright.transforms.driver import Finding, Obstacle, survey, transforms
 from querywright.values import Query
@@ -27,6 +30,7 @@ class Analysis:
     findings: tuple[Finding, ...]
     blocked: tuple[Obstacle, ...]
     hints: tuple[Hint, ...]
+    work: Work
     plan: PlanNode | None = None
 
 
@@ -36,9 +40,20 @@ def analyze(
     """Analyze a qualified query for ``engine``; ``everywhere`` also surveys transforms that do not pay on this engine."""
     facts = Facts(tree, schema, query.dialect)
     names = tuple(transforms(None if everywhere else engine))
-    findings, obstacles = survey(tree, schema, query.dialect, names)
+    findings, obstacles = survey(tree, schema, query.dialect, names, facts)
+    work = Work(facts, plan)
+    found = habits(tree, parse_query(query.sql, query.dialect), schema, query.dialect, facts)
     return Analysis(
-        query, tree, schema, facts, query_graph(facts), tuple(findings), tuple(obstacles), hints(findings, facts), plan
+        query,
+        tree,
+        schema,
+        facts,
+        query_graph(facts),
+        tuple(findings),
+        tuple(obstacles),
+        hints(findings, facts, engine, found, work),
+        work,
+        plan,
     )
 
 

@@ -37,8 +37,10 @@ class Proposer(Protocol):
         ...
 
 
-def proposal(analysis: Analysis, tree: exp.Query, steps: Sequence[Step], origin: Origin, text: str) -> Proposal:
-    """Build a proposal from a rewritten tree and its printed text."""
+def proposal(
+    analysis: Analysis, tree: exp.Query, steps: Sequence[Step], origin: Origin, text: str, identity: str | None = None
+) -> Proposal:
+    """Build a proposal from a rewritten tree and its printed text; ``identity`` is the tree's fingerprint where it is known."""
     dialect = analysis.query.dialect
-    query = Query(text, dialect, fingerprint(tree, dialect), analysis.query.bindings, analysis.query.name)
+    query = Query(text, dialect, identity or fingerprint(tree, dialect), analysis.query.bindings, analysis.query.name)
     return Proposal(Candidate(query, analysis.query.fingerprint, tuple(steps), origin), tree)

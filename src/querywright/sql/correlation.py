@@ -142,6 +142,15 @@ def one_group_matches(inner: exp.Expr, outer: exp.Expr) -> bool:
     return first is not None and (first == second or (first == _FLOAT and second == _NUMBER))
 
 
+def membership_compares_alike(equality: exp.Expr, subject: exp.Expr, dialect: str) -> bool:
+    """Whether ``subject IN (other side)`` compares as ``subject = other side`` in ``equality`` does.
+
+    SQLite compares texts in the collation of the left operand, and schemas do not tell collations.
+    """
+    left = unwrap(unwrap(equality).this)
+    return dialect != "sqlite" or unwrap(subject) is left or _kind(subject) != _TEXT
+
+
 def _kind(node: exp.Expr) -> str | None:
     kind = node.type
     if kind is None:

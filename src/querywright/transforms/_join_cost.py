@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from querywright.sql.facts import Facts, Source
 from querywright.sql.predicates import conjuncts, constant, disjuncts, equated_columns, pinned_column, unwrap
-from querywright.transforms._from_clause import aliases
+from querywright.transforms._from_clause import aliases, components
 from querywright.transforms._key_joins import inner_filters
 
 _UNKNOWN_ROWS = 1000
@@ -52,6 +52,13 @@ class JoinCosts:
     def cheapest_order(self) -> tuple[str, ...]:
         """The aliases of the cheapest plan."""
         return self.cheapest.order
+
+    @cached_property
+    def connected(self) -> bool:
+        """Whether equalities connect all entries but those of which a constant key selects one row."""
+        single = {alias for alias in self._sources if self._is_key(alias, self._pinned(alias))}
+        parts = components(self._sources, [frozenset([each.alias, each.other.table]) for each in self._equalities])
+        return sum(not part <= single for part in parts) < 2
 
     @cached_property
     def cheapest(self) -> Plan:

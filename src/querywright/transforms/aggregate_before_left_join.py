@@ -41,6 +41,7 @@ from querywright.sql.predicates import (
     set_where,
     where_conjuncts,
 )
+from querywright.sql.pruning import reads_whole_rows
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._from_clause import aggregate_calls, aliases, freely_joined, self_contained
 from querywright.transforms.eliminate_left_join import plain_left_join
@@ -68,6 +69,8 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
         if len(sources) < 2 or group is None or has_grouping_sets(select) or select.args.get("laterals"):
             continue
         *left, right = sources
+        if reads_whole_rows(select):
+            continue
         calls = aggregate_calls(select)
         if right.join is None or not plain_left_join(right.join) or not all(freely_joined(source, facts) for source in left):
             continue

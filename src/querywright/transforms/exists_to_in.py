@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.correlation import Comparison, correlation, grouped, one_group_matches
+from querywright.sql.correlation import Comparison, correlation, grouped, membership_compares_alike, one_group_matches
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import set_where, unwrap, where_conjuncts
 from querywright.transforms.protocol import Blocked, Family, Site
@@ -68,7 +68,8 @@ def _examine(predicate: exp.Expr, body: exp.Select, negated: bool, select: exp.S
     key = found.keys[0]
     if not isinstance(unwrap(key.inner), exp.Column) or not isinstance(unwrap(key.outer), exp.Column):
         return Blocked(predicate, "the subquery must see the outer row through an equality of columns")
-    if not one_group_matches(key.inner, key.outer) or not facts.deterministic(body):
+    alike = one_group_matches(key.inner, key.outer) and membership_compares_alike(key.predicate, key.outer, facts.dialect)
+    if not alike or not facts.deterministic(body):
         return Blocked(predicate, "the two columns must be of the same kind, so that IN compares them as the equality did")
     proof = facts.not_null(key.outer, select) if negated else None
     return Membership(predicate, body, key, found.local, negated, proof is not None, premises=proof or frozenset())

@@ -26,11 +26,12 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.correlation import one_group_matches
+from querywright.sql.correlation import membership_compares_alike, one_group_matches
 from querywright.sql.facts import Facts, Source
 from querywright.sql.failures import may_fail
 from querywright.sql.order import order_sensitive
 from querywright.sql.predicates import equated_columns, set_where, where_conjuncts
+from querywright.sql.pruning import reads_whole_rows
 from querywright.transforms._from_clause import aliases, freely_joined, leave_out, self_contained
 from querywright.transforms._key_joins import inner_filters
 from querywright.transforms.protocol import Blocked, Family, Site
@@ -54,7 +55,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """FROM entries that filter by one equality."""
     for select in facts.selects():
         sources = facts.sources(select)
-        if len(sources) < 2 or select.args.get("laterals"):
+        if len(sources) < 2 or select.args.get("laterals") or reads_whole_rows(select):
             continue
         if all(freely_joined(source, facts) for source in sources.values()):
             for source in sources.values():
@@ -79,7 +80,7 @@ def _examine(select: exp.Select, source: Source, facts: Facts) -> Site | Blocked
     unique = facts.at_most_one(source, {key.name})
     if unique is None:
         return Blocked(source.node, "the joined column must be a key of the table that only filters")
-    if not one_group_matches(key, reference):
+    if not one_group_matches(key, reference) or not membership_compares_alike(ties[0], reference, facts.dialect):
         return Blocked(source.node, "the two columns must be of the same kind, so that IN compares them as the equality did")
     if order_sensitive(select):
         return Blocked(select, "the block shows the order in which rows arrive")

@@ -1,7 +1,8 @@
 """Turns a LEFT JOIN that only serves to find rows without a match into NOT EXISTS or NOT IN.
 
 What: ``FROM a LEFT JOIN b ON b.k = a.k WHERE b.k IS NULL`` becomes ``FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.k =
-    a.k)``; on SQLite without an index on ``b.k`` it becomes ``a.k IS NULL OR NOT a.k IN (SELECT b.k FROM b WHERE NOT b.k IS NULL)``.
+    a.k)``; on SQLite without an index on ``b.k`` it becomes ``a.k IS NULL OR NOT a.k IN (SELECT b.k FROM b
+    WHERE NOT b.k IS NULL)``.
 When: the join gives all matches of a row before they are dropped, while NOT EXISTS stops at the first. SQLite 1.1x to 4.6x,
     with NOT IN 2.6x, since it needs no index over the columns read; PostgreSQL 3x. DuckDB loses.
 Sound: the tested column is never NULL in a row that matches: it is NOT NULL, or the ON rejects NULLs in it. Rows without a match
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.correlation import one_group_matches
+from querywright.sql.correlation import membership_compares_alike, one_group_matches
 from querywright.sql.facts import NONE_NEEDED, Facts, Premises, Source
 from querywright.sql.order import order_sensitive
 from querywright.sql.predicates import (
@@ -153,7 +154,8 @@ def _key(select: exp.Select, source: Source, facts: Facts) -> tuple[exp.Column, 
     contained = all(self_contained(part, select, facts) for part in conjuncts(source.join.args["on"]))
     if pair is None or not contained or {column.table for column in pair} == {source.alias} or not one_group_matches(*pair):
         return None
-    return pair if pair[0].table == source.alias else pair[::-1]
+    key = pair if pair[0].table == source.alias else pair[::-1]
+    return key if membership_compares_alike(tying[0], key[1], facts.dialect) else None
 
 
 def _equates(predicate: exp.Expr, key: tuple[exp.Column, exp.Column]) -> bool:

@@ -94,7 +94,9 @@ def _links(select: exp.Select, facts: Facts) -> list[tuple[exp.Column, exp.Colum
     pairs = [pair for p in inner_filters(select) if (pair := equated_columns(p)) and all(facts.home(c) is select for c in pair)]
     classes: list[dict[str, exp.Column]] = []
     for pair in pairs:
-        together = {column.sql(): column for column in pair if one_group_matches(pair[0], pair[1])}
+        # equality of texts is not transitive where their collations differ
+        text = pair[0].type is None or pair[0].type.is_type(*exp.DataType.TEXT_TYPES)
+        together = {} if text or not one_group_matches(*pair) else {column.sql(): column for column in pair}
         for other in [known for known in classes if known.keys() & together.keys()]:
             together = {**other, **together}
             classes.remove(other)

@@ -1,0 +1,112 @@
+"""Compares with the greatest or smallest value of a key instead of searching its rows for a greater or smaller one.
+
+What: ``NOT EXISTS (SELECT 1 FROM t AS n WHERE n.k = o.k AND n.x > o.x)`` becomes a LEFT JOIN with ``SELECT k, MAX(x) FROM t GROUP
+    BY k`` and the test ``COALESCE(o.x >= max_x, TRUE)``; ``LEFT JOIN t AS n ON n.k = o.k AND n.x > o.x WHERE n.id IS NULL``
+    likewise; EXISTS becomes an inner join and ``o.x < max_x``. MIN takes the place of MAX for ``<`` and ``<=``.
+When: "the latest row of each" written as "no newer one exists", over keys of many rows: the search looks at a part of the pairs
+    of rows of each key, or the join gives all of them. Measured 3x to 90x on SQLite, 1x to 3x on DuckDB. It loses where few outer
+    rows look into a good index.
+Sound: a value greater than ``o.x`` exists exactly if the greatest is; MAX leaves out NULLs, which compare with nothing. At most
+    one group matches an outer row, since GROUP BY and ``=`` agree on the types of the keys. No group matches a NULL key, and no
+    row did; then, and where ``o.x`` or all values are NULL, the test is NULL: no such row exists. The tested column of a LEFT
+    JOIN is never NULL in a row that matches. Expressions that may fail on rows that were not read before block it.
+Source: Galindo-Legaria and Joshi, "Orthogonal optimization of subqueries and aggregation", 2001; measured in this project.
+Example:
+    >>> show(
+    ...     "SELECT o.id FROM o WHERE NOT EXISTS (SELECT 1 FROM o AS n WHERE n.k = o.k AND n.x > o.x)",
+    ...     o="id INT, k INT, x INT",
+    ... )
+    SELECT o.id AS id FROM o AS o LEFT JOIN (SELECT n.k AS k, MAX(n.x) AS max_x FROM o AS n GROUP BY n.k) AS o_by_k ON o_by_k.k =
+    o.k WHERE COALESCE(o.x >= o_by_k.max_x, TRUE)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from querywright.sql.correlation import Correlation, correlation, grouped, one_group_matches, separated
+from querywright.sql.facts import NONE_NEEDED, Facts, Premises, Source
+from querywright.sql.failures import may_fail
+from querywright.sql.order import order_sensitive
+from querywright.sql.predicates import column_key, conjunction, conjuncts, null_rejected_columns, set_where, unwrap, where_conjuncts
+from querywright.sql.pruning import reads_whole_rows
+from querywright.transforms._derived_columns import DerivedColumns
+from querywright.transforms._joined_lookup import join_lookup, joinable
+from querywright.transforms._windowed_rows import stored_not_null
+from querywright.transforms.eliminate_left_join import plain_left_join
+from querywright.transforms.protocol import Blocked, Family, Site
+
+FAMILY: Family = "decorrelate"
+ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
+
+_ONLY = {"expressions", "from_", "joins", "where"}
+_GREATER = (exp.GT, exp.GTE)
+_WHEN_FOUND: dict[type[exp.Binary], type[exp.Binary]] = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE}
+_WHEN_ABSENT: dict[type[exp.Binary], type[exp.Binary]] = {exp.GT: exp.GTE, exp.GTE: exp.GT, exp.LT: exp.LTE, exp.LTE: exp.LT}
+
+
+@dataclass(frozen=True)
+class Search(Site):
+    """A search for a row of ``rows`` (a FROM clause) whose value is beyond that of the row of ``related.outer``.
+
+    ``tests`` are the conjuncts of WHERE that say whether there is one; ``join`` is the LEFT JOIN that searches, if one does.
+    """
+
+    rows: exp.Select
+    related: Correlation
+    tests: tuple[exp.Expr, ...]
+    absent: bool
+    join: exp.Join | None
+
+
+def find(query: exp.Query, facts: Facts) -> Iterator[Search | Blocked]:
+    """EXISTS, NOT EXISTS and LEFT JOIN … IS NULL that compare by equalities and one <, <=, > or >=."""
+    for select in facts.selects():
+        found = [_exists(predicate, facts) for predicate in where_conjuncts(select)]
+        found += [_left_join(select, source, facts) for source in facts.sources(select).values()]
+        for search in found:
+            if isinstance(search, Search) and (obstacle := _obstacle(search, facts)):
+                yield Blocked(search.node, obstacle)
+            elif search is not None:
+                yield search
+
+
+def _exists(predicate: exp.Expr, facts: Facts) -> Search | Blocked | None:
+    bare = unwrap(predicate)
+    absent = isinstance(bare, exp.Not)
+    test = unwrap(bare.this) if absent else bare
+    body = test.this if isinstance(test, exp.Exists) else None
+    related = correlation(facts, body) if isinstance(body, exp.Select) else None
+    if not isinstance(related, Correlation) or len(related.ranges) != 1 or not related.keys:
+        return None
+    if {name for name, value in body.args.items() if value} - _ONLY or grouped(body):
+        return Blocked(predicate, "the subquery has clauses beyond SELECT, FROM and WHERE, or aggregates")
+    if not all(isinstance(p.unalias(), (exp.Column, exp.Literal, exp.Star, exp.Null)) for p in body.expressions):
+        return Blocked(predicate, "the subquery selects something else than columns and constants")
+    return Search(predicate, body, related, (predicate,), absent, None)
+
+
+def _left_join(select: exp.Select, source: Source, facts: Facts) -> Search | Blocked | None:
+    join = source.join
+    if join is None or not plain_left_join(join) or reads_whole_rows(select):
+        return None
+    tests = tuple(p for p in where_conjuncts(select) if (column := _tested(p)) is not None and column.table == source.alias)
+    within = {id(column) for part in (join, *tests) for column in part.find_all(exp.Column)}
+    read = [c for c in select.find_all(exp.Column) if c.table == source.alias and facts.home(c) in (select, None)]
+    parts = conjuncts(join.args["on"])
+    outer = {id(c) for part in parts for c in part.find_all(exp.Column) if facts.home(c) is not select or c.table != source.alias}
+    related = separated(select, parts, outer)
+    if not tests or not isinstance(related, Correlation) or len(related.ranges) != 1 or not related.keys:
+        return None
+    if any(id(column) not in within for column in read):
+        return Blocked(join, "other columns of the searched table are used")
+    if (source.table is None and source.query is None) or any(facts.home(column) is not select for column in facts.local(join)):
+        return Blocked(join, "x")
+    proofs = [_never_null(test, source, facts) for test in tests]
+    if any(proof is None for proof in proofs):
+        return Blocked(join, "the tested column may be NULL in a row that matches")
+    premises = NONE_NEEDED.union(*(proof for proof in proofs if proof is not None))
+    return Search(join, exp.Select(from_=exp.From(this=source.node.copy())), related, tests, True, join, premises=premises)
