@@ -8,7 +8,11 @@ from querywright.sql.ddl import schema_of
 from querywright.sql.qualify import qualify_text
 from querywright.transforms.driver import apply_everywhere
 
-SCHEMA = schema_of("CREATE TABLE a (id INT PRIMARY KEY, tag TEXT); CREATE TABLE b (tag TEXT PRIMARY KEY, x INT)", "sqlite")
+SCHEMA = schema_of(
+    "CREATE TABLE a (id INT PRIMARY KEY, tag TEXT); CREATE TABLE b (tag TEXT PRIMARY KEY, x INT);"
+    "CREATE TABLE c (tag TEXT, x INT)",
+    "sqlite",
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +22,8 @@ SCHEMA = schema_of("CREATE TABLE a (id INT PRIMARY KEY, tag TEXT); CREATE TABLE 
         ("key_join_to_in", "SELECT a.id FROM a JOIN b ON b.tag = a.tag WHERE b.x > 1", False),
         ("exists_to_in", "SELECT a.id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE a.tag = b.tag)", True),
         ("exists_to_in", "SELECT a.id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.tag = a.tag)", False),
+        ("distinct_join_to_semi_join", "SELECT DISTINCT a.id FROM a JOIN c ON a.tag = c.tag", True),
+        ("distinct_join_to_semi_join", "SELECT DISTINCT a.id FROM a JOIN c ON c.tag = a.tag", False),
         ("transfer_filter_to_key", "SELECT a.id, b.x FROM a, b WHERE a.tag = b.tag AND b.x > 1", False),
     ],
 )

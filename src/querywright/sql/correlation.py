@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -57,14 +57,22 @@ def correlation(facts: Facts, body: exp.Select) -> Correlation | str | None:
     if any(facts.home(column) is not outer for column in columns):
         return "the subquery refers to a block further out than the one around it"
     outer_columns = {id(column) for column in columns}
+    predicates = where_conjuncts(body)
+    placed = {id(column) for part in (*body.expressions, *predicates) for column in part.find_all(exp.Column)}
+    related = separated(outer, predicates, outer_columns)
+    if isinstance(related, Correlation) and not outer_columns <= placed:
+        return "outer columns are used outside of the subquery's WHERE"
+    return related
+
+
+def separated(outer: exp.Select, predicates: Iterable[exp.Expr], outer_columns: set[int]) -> Correlation | str:
+    """``predicates`` sorted by how they depend on ``outer_columns``, given by ``id``; a sentence where one does otherwise."""
     keys: list[Comparison] = []
     ranges: list[Comparison] = []
     local: list[exp.Expr] = []
     outside: list[exp.Expr] = []
-    placed = {id(column) for projection in body.expressions for column in projection.find_all(exp.Column)}
-    for predicate in where_conjuncts(body):
+    for predicate in predicates:
         mentioned = {id(column) for column in predicate.find_all(exp.Column)}
-        placed |= mentioned
         if not mentioned & outer_columns:
             local.append(predicate)
         elif predicate.find(exp.Query):
@@ -78,8 +86,6 @@ def correlation(facts: Facts, body: exp.Select) -> Correlation | str | None:
                     "the subquery depends on the outer block by something other than comparisons of its columns with outer ones"
                 )
             (keys if comparison.operator is exp.EQ else ranges).append(comparison)
-    if not outer_columns <= placed:
-        return "outer columns are used outside of the subquery's WHERE"
     return Correlation(outer, tuple(keys), tuple(ranges), tuple(local), tuple(outside))
 
 

@@ -3,7 +3,7 @@
 What: ``SELECT c.id, COUNT(o.id) FROM c LEFT JOIN o ON o.c_id = c.id GROUP BY c.id`` joins ``c`` with ``(SELECT o.c_id,
     COUNT(o.id) FROM o GROUP BY o.c_id)`` and does not group any more.
 When: an engine without hash joins builds an index over all columns of the right side that are used and walks it for every row
-    of the left; TPC-H 13 on SQLite 5.8x, where the right side has a filter that reads a long text. DuckDB 1.5x to 2x there.
+    of the left; TPC-H 13 on SQLite 5.8x, where the right side has a filter that reads a long text. DuckDB 1.4x there.
 Sound: the grouping columns hold a key of every table on the left, so that a group is one row of the left with its matches,
     and those share the key: the aggregate over them is the aggregate of the key's group. A row without a match has one row of
     NULLs: COUNT of a column gives 0, COUNT(*) 1, the others NULL, as their arguments are NULL when the columns are. The ON holds

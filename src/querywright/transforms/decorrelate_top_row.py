@@ -1,12 +1,13 @@
 """Computes the first row per key once instead of sorting a subquery for every outer row.
 
 What: ``(SELECT x FROM t WHERE t.k = outer.k ORDER BY y DESC LIMIT 1)`` becomes a LEFT JOIN with the rows of ``t`` numbered per
-    key in that order, on the key and the number 1.
+    key in that order, on the key and the number 1. For a subquery in the ON of an inner join the rows are joined,
+    by an inner join, right before it.
 When: many outer rows look up their latest or largest row and no index serves the order; it loses where few outer rows meet a
     good index.
 Sound: ROW_NUMBER is 1 for exactly one row of each key, so no outer row is duplicated or lost; without a match the value is NULL
-    either way. Keys, NULLs and types as in decorrelate_scalar_aggregate. Rows that tie in the ORDER BY must agree in ``x``, which
-    keys have to prove: otherwise the engine may pick another row than before.
+    either way, and a comparison in ON is not true. Keys, NULLs and types as in decorrelate_scalar_aggregate. Rows that tie in the
+    ORDER BY must agree in ``x``, which keys have to prove: otherwise the engine may pick another row than before.
 Source: Galindo-Legaria and Joshi, "Orthogonal optimization of subqueries and aggregation", 2001.
 Example:
     >>> show(
@@ -29,8 +30,9 @@ from sqlglot import exp
 from querywright.sql.correlation import Correlation, correlation, grouped, one_group_matches, place, scalar_subqueries
 from querywright.sql.facts import Facts, Premises
 from querywright.sql.failures import may_fail
-from querywright.sql.predicates import ColumnKey, column_key, set_where, unwrap, where_conjuncts
-from querywright.transforms._joined_lookup import join_lookup, joinable
+from querywright.sql.predicates import ColumnKey, column_key, conjunction, conjuncts, set_where, unwrap, where_conjuncts
+from querywright.transforms._joined_lookup import comma, join_lookup, joinable
+from querywright.transforms._key_joins import inner
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "decorrelate"
@@ -38,6 +40,7 @@ ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
 
 _ONLY = {"expressions", "from_", "joins", "where", "order", "limit"}
 _CLAUSES = ("where", "expressions", "order", "qualify")
+_COMPARISONS = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,30 @@ def _obstacle(subquery: exp.Subquery, body: exp.Select, related: Correlation, fa
     if any(may_fail(node, facts.dialect) for node in evaluated):
         return "the value would be evaluated for rows it was not evaluated for before, and may fail on them"
     clause, within_aggregate = place(subquery, related.outer)
+    if clause == "joins" and _join(subquery, related, facts) is not None:
+        return None
     if clause not in _CLAUSES or (clause != "where" and not within_aggregate and grouped(related.outer)):
         return "the subquery stands in a join condition or in a block that groups"
     if not joinable(related.outer) or related.outer.args.get("laterals"):
         return "the outer block mixes commas with RIGHT or FULL joins"
     return None
+
+
+def _join(subquery: exp.Subquery, related: Correlation, facts: Facts) -> exp.Join | None:
+    """The join whose ON compares with the value, where all joins are inner and the key is known before it."""
+    sources = facts.sources(related.outer)
+    joins: list[exp.Join] = related.outer.args.get("joins") or []
+    join = next((join for join in joins if any(node is subquery for node in join.walk())), None)
+    if join is None or related.outer.args.get("laterals") or not all(inner(other) and not comma(other) for other in joins):
+        return None
+    compared = any(
+        isinstance(bare := unwrap(part), _COMPARISONS) and any(unwrap(side) is subquery for side in (bare.this, bare.expression))
+        for part in conjuncts(join.args.get("on"))
+    )
+    before = list(sources)[: list(sources).index(join.alias_or_name)]
+    tied = [*(key.outer for key in related.keys), *related.outside]
+    known = all(column.table in before for part in tied for column in part.find_all(exp.Column))
+    return join if compared and known else None
 
 
 def _determined_by_order(body: exp.Select, facts: Facts) -> Premises | None:
@@ -143,7 +165,14 @@ def rewrite(site: TopRow, facts: Facts) -> exp.Query:
     ]
     on += [predicate.copy() for predicate in related.outside]
     on.append(exp.EQ(this=exp.column("position", alias), expression=exp.Literal.number(1)))
+    assert isinstance(site.node, exp.Subquery)
+    join = _join(site.node, related, facts) if place(site.node, related.outer)[0] == "joins" else None
     site.node.replace(exp.column(name, alias))
     subquery = exp.Subquery(this=derived, alias=exp.TableAlias(this=exp.to_identifier(alias)))
-    join_lookup(facts, related.outer, subquery, on, inner=False)
+    if join is None:
+        join_lookup(facts, related.outer, subquery, on, inner=False)
+    else:
+        joins: list[exp.Join] = related.outer.args["joins"]
+        position = next(index for index, other in enumerate(joins) if other is join)
+        related.outer.set("joins", [*joins[:position], exp.Join(this=subquery, on=conjunction(on)), *joins[position:]])
     return facts.tree

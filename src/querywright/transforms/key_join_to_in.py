@@ -3,8 +3,8 @@
 What: ``SELECT o.x FROM o, c WHERE o.c_id = c.id AND c.kind = 'a'`` becomes ``SELECT o.x FROM o WHERE o.c_id IN (SELECT c.id
     FROM c WHERE c.kind = 'a')``. A chain of such tables becomes nested subqueries, from its end.
 When: a nested-loop join looks the row up and tests the filter once per row of the large table; IN tests it once per row of the
-    small one and then looks up keys alone. TPC-H on SQLite: 9 2.5x (a LIKE), 11 2x, 3 1.5x with order_joins_by_size. Loses where
-    few rows reach the join. Hash joins do as much by themselves.
+    small one and then looks up keys alone. TPC-H on SQLite: 8 2.8x, 9 2.4x (a LIKE), 11 2x, 3 2x with order_joins_by_size.
+    Loses where few rows reach the join. Hash joins do as much by themselves.
 Sound: the joins are inner, and the joined column is unique in the table that goes: a row of the others meets one row of it or
     none, so no row repeats and none is lost. No other column of that table is used but in filters of its own. A NULL meets
     nobody, and IN is not true of it. The columns are of one kind, so IN compares as the equality did.
