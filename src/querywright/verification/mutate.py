@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -26,30 +26,40 @@ class Mutant:
     change: str
 
 
-def mutants(tree: exp.Query, dialect: str, seed: int = 0, most: int = 30) -> list[Mutant]:
+def mutants(tree: exp.Query, dialect: str, seed: int = 0, most: int = 20) -> list[Mutant]:
     """At most ``most`` different mutants of a parsed query, of as many kinds as there are."""
-    kinds: dict[str, list[Mutant]] = {}
     copy = tree.copy()
-    seen = {copy.sql(dialect)}
-    for node in list(copy.walk()):
-        for change, rule in _RULES:
-            for replacement in list(rule(node)):
-                if node is copy:
-                    text = replacement.sql(dialect)
-                else:
-                    node.replace(replacement)
-                    text = copy.sql(dialect)
-                    replacement.replace(node)
-                if text not in seen:
-                    seen.add(text)
-                    kinds.setdefault(change, []).append(Mutant(text, change))
     rng = random.Random(seed)
-    for found in kinds.values():
-        rng.shuffle(found)
+    nodes = list(copy.walk())
+    rng.shuffle(nodes)
+    kinds = {change: _replacements(nodes, rule, rng) for change, rule in _RULES}
+    seen = {copy.sql(dialect)}
     chosen: list[Mutant] = []
-    while len(chosen) < most and any(kinds.values()):
-        chosen += [found.pop() for found in kinds.values() if found]
+    while kinds and len(chosen) < most:
+        for change, replacements in list(kinds.items()):
+            found = next(replacements, None)
+            if found is None:
+                del kinds[change]
+                continue
+            node, replacement = found
+            if node is copy:
+                text = replacement.sql(dialect)
+            else:
+                node.replace(replacement)
+                text = copy.sql(dialect)
+                replacement.replace(node)
+            if text not in seen:
+                seen.add(text)
+                chosen.append(Mutant(text, change))
     return chosen[:most]
+
+
+def _replacements(nodes: Sequence[exp.Expr], rule: Rule, rng: random.Random) -> Iterator[tuple[exp.Expr, exp.Expr]]:
+    for node in nodes:
+        found = list(rule(node))
+        rng.shuffle(found)
+        for replacement in found:
+            yield node, replacement
 
 
 @dataclass(frozen=True, slots=True)

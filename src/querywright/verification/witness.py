@@ -35,7 +35,8 @@ from querywright.verification.shrink import Trial, counterexample, shrunk
 _SMALL_LIMITS = (1, 2, 3)
 _SHRINK_S = 2.0
 _CONFIRM_S = 4.0
-_CHUNK = 16
+_FIRST_LOOK = 4
+"""Databases on which a mutant is tried first: most are told apart at once."""
 
 SURVIVED = -1
 """No database tells a mutant apart."""
@@ -193,14 +194,11 @@ class Laboratory:
 
         The same outermost LIMIT is lowered to the same number; a candidate that has another one is not run with small limits.
         """
-        limit, own = (outer_limit(parse_query(text, self.dialect)) for text in (self.text, candidate))
-        # Where the original repeats its limit, the candidate's copies cannot be told from its own.
-        limits = parse_query(self.text, self.dialect).find_all(exp.Limit)
-        equal = [node for node in limits if node.expression.name == str(limit)]
+        limit, alone = self._limit
+        if limit is None or outer_limit(parse_query(candidate, self.dialect)) != limit:
+            return {self.text: candidate}
         lowered = {
-            text: with_limit(candidate, self.dialect, rows, everywhere=len(equal) == 1)
-            for rows, text in self.variants.items()
-            if rows and own == limit
+            text: with_limit(candidate, self.dialect, rows, everywhere=alone) for rows, text in self.variants.items() if rows
         }
         return {self.text: candidate} | {text: small for text, small in lowered.items() if small is not None}
 
@@ -215,10 +213,12 @@ class Laboratory:
         order = [position for position, (_, text, _) in enumerate(self.probes) if text in texts]
         order.sort(key=lambda position: (mine[position].error is not None, not mine[position].rows))
         worked = False
-        for start in range(0, len(order), _CHUNK):
+        start, size = 0, _FIRST_LOOK
+        while start < len(order):
             if time.monotonic() > deadline:
                 return None
-            chunk = order[start : start + _CHUNK]
+            chunk = order[start : start + size]
+            start, size = start + size, 3 * size
             theirs = self._ask([(number, texts[text], values) for number, text, values in (self.probes[i] for i in chunk)])
             worked = worked or any(one.error is None for one in theirs)
             if not worked:
@@ -242,10 +242,19 @@ class Laboratory:
     def variants(self) -> dict[int, str]:
         """The original by the LIMIT it runs with; 0 is as written."""
         found = {0: self.text}
-        limit = outer_limit(parse_query(self.text, self.dialect))
-        if limit is not None:
+        if self._limit[0] is not None:
             found |= {rows: text for rows in _SMALL_LIMITS if (text := with_limit(self.text, self.dialect, rows))}
         return found
+
+    @cached_property
+    def _limit(self) -> tuple[int | None, bool]:
+        """The number of the outermost LIMIT, and whether no other LIMIT of the original has the same.
+
+        Where the original repeats its limit, a candidate's copies of it cannot be told from its own.
+        """
+        tree = parse_query(self.text, self.dialect)
+        limit = outer_limit(tree)
+        return limit, sum(node.expression.name == str(limit) for node in tree.find_all(exp.Limit)) == 1
 
     @cached_property
     def probes(self) -> list[Probe]:
