@@ -11,6 +11,7 @@ from querywright.analyze import Analysis
 from querywright.propose.protocol import Proposal
 from querywright.search.protocol import Expand, Position
 from querywright.transforms.driver import transforms
+from querywright.values import Step
 
 LONGEST = 4
 """Transforms in one walk."""
@@ -45,7 +46,7 @@ class Composer:
         self._start = start
         self._expand = expand
         self._seed = seed
-        self._known: dict[str, _Expansion] = {}
+        self._known: dict[tuple[str, tuple[Step, ...]], _Expansion] = {}
 
     def survey(self) -> tuple[Analysis, Sequence[Proposal]]:
         """The analysis of the original and all proposals for it."""
@@ -88,10 +89,11 @@ class Composer:
         return reached
 
     def _expanded(self, position: Position) -> _Expansion:
-        fingerprint = position.query.fingerprint
-        if fingerprint not in self._known:
-            self._known[fingerprint] = _Expansion(*self._expand(position, ()))
-        return self._known[fingerprint]
+        # Equal queries reached on different ways are told apart: what a walk finds must not depend on the walks before it.
+        reached = position.query.fingerprint, position.steps
+        if reached not in self._known:
+            self._known[reached] = _Expansion(*self._expand(position, ()))
+        return self._known[reached]
 
 
 class _Expansion:
