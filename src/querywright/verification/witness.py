@@ -146,8 +146,13 @@ class Laboratory:
         """The original's answers, one per probe; computed once."""
         if self._answers is None:
             answers = self._ask(self.probes)
+            reached: tuple[int, int] | None = None
             for _ in range(_GENERATIONS):
-                replaced = self._improve(answers)
+                outcome = self._outcome(answers, time.monotonic())
+                before, reached = reached, (outcome.nonempty, -len(outcome.null_columns))
+                if before is not None and reached <= before:
+                    break  # the last generation was no better
+                replaced = self._improve(answers, outcome)
                 if not replaced:
                     break
                 for position, one in zip(replaced, self._ask([self.probes[i] for i in replaced]), strict=True):
@@ -155,12 +160,11 @@ class Laboratory:
             self._answers = answers
         return self._answers
 
-    def _improve(self, answers: Sequence[Answer]) -> list[int]:
+    def _improve(self, answers: Sequence[Answer], outcome: Outcome) -> list[int]:
         """Replace databases that say nothing where too many of them do; return the numbers of those replaced.
 
         Half of the new ones are bred from databases that give an answer.
         """
-        outcome = self._outcome(answers, time.monotonic())
         if outcome.nonempty >= _ENOUGH_NONEMPTY * len(answers) and not outcome.null_columns:
             return []
         telling = [number for number, one in enumerate(answers) if _says_something(one)]
