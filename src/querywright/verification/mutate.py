@@ -82,18 +82,21 @@ class Score:
         return self.killed / (self.killed + self.alive) if self.killed + self.alive else None
 
 
-def mutation_score(tree: exp.Query, judged: Laboratory, control: Callable[[], Laboratory], seconds: float) -> Score:
+def mutation_score(
+    tree: exp.Query, judged: Laboratory, control: Callable[[], Laboratory], seconds: float, least: int = 0
+) -> Score:
     """The share of the mutants of ``tree`` that the databases of ``judged`` kill.
 
     Survivors that the larger databases of ``control`` do not kill either count as equivalent to the original. A database of
     ``control`` that kills one is added to those of ``judged``, which then have to kill it too. Mutants that fail, or
-    that there is no time for, are left out.
+    that there is no time for, are left out; until ``least`` are killed there is `_PATIENCE` times as much time.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     killed = skipped = 0
     survivors: list[Mutant] = []
     for mutant in mutants(tree, judged.dialect):
-        verdict = judged.killer(mutant.text, deadline - _CONTROL_SHARE * seconds - time.monotonic())
+        allowed = (1 - _CONTROL_SHARE) * seconds * (_PATIENCE if killed < least else 1)
+        verdict = judged.killer(mutant.text, began + allowed - time.monotonic())
         skipped += verdict is None
         killed += verdict is not None and verdict >= 0
         survivors += [mutant] if verdict == SURVIVED else []
@@ -101,7 +104,7 @@ def mutation_score(tree: exp.Query, judged: Laboratory, control: Callable[[], La
     equivalent = 0
     additions: dict[int, Witness] = {}
     for mutant in survivors:
-        position = control().killer(mutant.text, deadline - time.monotonic())
+        position = control().killer(mutant.text, began + seconds - time.monotonic())
         equivalent += position == SURVIVED
         skipped += position is None
         if position is not None and position >= 0:
@@ -116,6 +119,8 @@ def mutation_score(tree: exp.Query, judged: Laboratory, control: Callable[[], La
 
 _CONTROL_SHARE = 0.4
 """The part of the time kept for the survivors."""
+
+_PATIENCE = 3
 
 Rule = Callable[[exp.Expr], Iterator[exp.Expr]]
 """Yields replacements of a node, which itself stays as it is."""

@@ -123,7 +123,7 @@ class Verifier:
     def score(self) -> Score:
         """The mutation score of the witnesses, measured once."""
         tree = parse_query(self.laboratory.text, self.laboratory.dialect)
-        return mutation_score(tree, self.laboratory, lambda: self._control, self.mutation_s)
+        return mutation_score(tree, self.laboratory, lambda: self._control, self.mutation_s, LEAST_MUTANTS)
 
     @cached_property
     def _control(self) -> Laboratory:
