@@ -1,9 +1,6 @@
-"""The queries of the bench suite, and what the command line answers."""
+"""The queries of the bench suite."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 SLOW = """
 SELECT a.id,
@@ -31,15 +28,3 @@ QUERIES: dict[str, str | bytes] = {
     "q5": b"\xff\xfe\x00S",
     "q10": "DROP TABLE orders",
 }
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said: exit code, standard output, standard error."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Answer]

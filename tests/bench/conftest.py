@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from bench_cases import QUERIES, WRONG, Answer, Command
-
-from querywright.serve.cli import main
-from querywright.settings import settings
+from bench_cases import QUERIES, WRONG
+from command_line import Command, command, exit_code, private_machine
 
 
 @pytest.fixture(scope="session")
@@ -46,12 +43,9 @@ def benched(shop: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) 
     (rivals / "q1.sql").write_text(WRONG)
     (rivals / "q2.sql").write_text("SELECT count(* FROM orders")
     out = tmp_path_factory.mktemp("bench") / "out"
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+    with pytest.MonkeyPatch.context() as patch:
         private_machine(patch, out.parent)
-        words = ["bench", folder, "--db", shop, "--out", out, "--seconds", "2", "--compare", rivals]
-        patch.setattr(sys, "argv", ["qw", *map(str, words)])
-        main()
-    assert stop.value.code == 0
+        assert exit_code(patch, "bench", folder, "--db", shop, "--out", out, "--seconds", "2", "--compare", rivals) == 0
     return out
 
 
@@ -65,22 +59,4 @@ def copied(benched: Path, tmp_path: Path) -> Path:
 def qw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs ``qw`` with the given words in this process."""
     private_machine(monkeypatch, tmp_path)
-
-    def run(*words: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["qw", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main()
-        shown = capsys.readouterr()
-        code = stop.value.code
-        return Answer(code if isinstance(code, int) else int(bool(code)), shown.out, shown.err)
-
-    return run
-
-
-def private_machine(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Work in ``folder``, with a timing lock of one's own: nothing here depends on times, so nothing need wait."""
-    patch.chdir(folder)
-    patch.setenv("TMPDIR", str(folder))
-    patch.delenv("QUERYWRIGHT_RUNS", raising=False)
-    settings.cache_clear()
+    return command(monkeypatch, capsys)

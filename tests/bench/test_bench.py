@@ -13,7 +13,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from bench_cases import FINE, SLOW, Command
+from bench_cases import FINE, SLOW
+from command_line import Command
 
 from querywright.bench.comparison import rival_file
 

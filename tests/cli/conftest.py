@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
-from sales_data import DEFINITIONS, TABLES, Answer, Command, Save
-
-from querywright.serve.cli import main
-from querywright.settings import settings
+from command_line import Command, command, private_machine
+from sales_data import DEFINITIONS, TABLES, Save
 
 
 @pytest.fixture
@@ -21,28 +18,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory of the user."""
     path = tmp_path / "desk"
     path.mkdir()
-    monkeypatch.chdir(path)
-    monkeypatch.delenv("QUERYWRIGHT_RUNS", raising=False)
-    # Workers take the machine's timing lock from the temporary folder. Nothing here depends on times, so nothing need wait.
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    settings.cache_clear()
+    private_machine(monkeypatch, path, tmp_path)
     return path
 
 
 @pytest.fixture
 def qw(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs ``qw`` with the given words in this process."""
-
-    def run(*words: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["qw", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main()
-        shown = capsys.readouterr()
-        code = stop.value.code
-        return Answer(code if isinstance(code, int) else int(bool(code)), shown.out, shown.err)
-
-    return run
+    return command(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

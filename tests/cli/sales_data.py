@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 TABLES = {
@@ -38,16 +37,6 @@ WHERE a.id <= 400
 NOTHING_TO_DO = "SELECT count(*) AS orders FROM orders"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a command said: exit code, standard output, standard error."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Answer]
 Save = Callable[..., Path]
 
 

@@ -6,7 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from sales_data import Command, Save
+from command_line import Command
+from sales_data import Save
 
 HABITS = """
 SELECT a.id, (SELECT count(*) FROM orders o WHERE o.account_id = a.id) AS orders,

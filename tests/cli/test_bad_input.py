@@ -10,7 +10,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from sales_data import NOTHING_TO_DO, Answer, Command, Save, checksum
+from command_line import Answer, Command
+from sales_data import NOTHING_TO_DO, Save, checksum
 
 
 def refused(answer: Answer, *parts: str) -> None:

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from sales_data import REFERRED, Command, Save
+from command_line import Command
+from sales_data import REFERRED, Save
 
 WORKER = {"input.sql", "examples.json", "ml_hints.json", "benchmark_runs.json", "benchmark_summary.json"}
 

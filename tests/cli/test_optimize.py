@@ -11,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from sales_data import NOTHING_TO_DO, ORDER_COUNTS, REFERRED, Command, Save, checksum
+from command_line import Command
+from sales_data import NOTHING_TO_DO, ORDER_COUNTS, REFERRED, Save, checksum
 
 Rows = Counter[tuple[object, ...]]
 ITERATION = {

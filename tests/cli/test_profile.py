@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from sales_data import Command
+from command_line import Command
 
 from querywright.analyze.figures import engine_version, known_figures, read_figures
 from querywright.databases.opening import open_database
