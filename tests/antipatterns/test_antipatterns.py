@@ -1,6 +1,11 @@
 """The contract of every anti-pattern, proved on its labelled queries.
 
-What is injected is found, answers stay equal on nasty databases, and clean queries are left in peace.
+What is injected is found, answers stay equal on nasty databases, and clean queries are left in peace. Cases are of four kinds:
+
+- with ``# becomes`` and a second statement: the first is clean, the second is what ``inject`` makes of it under DuckDB;
+- titled ``habit: …``: the statement has the habit; ``# finds: severity, severity, …`` names what is found, in order;
+- titled ``clean: …``: nothing is found;
+- titled ``near-miss: …``: nothing is found and nothing can be injected.
 """
 
 from __future__ import annotations
@@ -9,8 +14,8 @@ import re
 from functools import cache
 
 import pytest
-from labelled_queries import Case, names, read, update
 from nasty import databases
+from query_fixtures import Case, all_cases, names, read, update
 from running import differences, runner, telling
 from sqlglot import exp
 
@@ -23,11 +28,12 @@ from querywright.sql.qualify import qualify
 from querywright.sql.schema import Schema
 from querywright.transforms.driver import survey, transforms
 
-CASES = [case for name in names() for case in read(name).cases]
-INJECTABLE = [case for case in CASES if case.label == "inject"]
+LABELS = ("habit", "clean", "near-miss")
+CASES = all_cases("antipatterns")
+INJECTABLE = [case for case in CASES if case.label not in LABELS]
 SECTIONS = ("Cost", "Why")
 
-each_antipattern = pytest.mark.parametrize("name", sorted({*names(), *antipatterns()}))
+each_antipattern = pytest.mark.parametrize("name", sorted({*names("antipatterns"), *antipatterns()}))
 each_injectable = pytest.mark.parametrize(
     ("case", "engine"), [(case, engine) for case in INJECTABLE for engine in case.engines], ids=str
 )
@@ -35,32 +41,36 @@ each_case = pytest.mark.parametrize(("case", "engine"), [(case, engine) for case
 
 
 def schema_under(case: Case, engine: str) -> Schema:
-    return schema_of(read(case.antipattern).ddl, engine)
+    return schema_of(read("antipatterns", case.subject).ddl, engine)
 
 
 @cache
 def qualified(case: Case, engine: str, sql: str) -> exp.Query:
-    outputs = [name for name, _ in runner(engine, read(case.antipattern).ddl).outputs(case.sql)]
+    outputs = [name for name, _ in runner(engine, read("antipatterns", case.subject).ddl).outputs(case.sql)]
     return qualify(parse_query(sql, engine), schema_under(case, engine), engine, outputs)
 
 
 def found(case: Case, engine: str, sql: str) -> list[Habit]:
     """Occurrences of the case's own anti-pattern."""
     every = habits(qualified(case, engine, sql), parse_query(sql, engine), schema_under(case, engine), engine)
-    return [habit for habit in every if habit.antipattern == case.antipattern]
+    return [habit for habit in every if habit.antipattern == case.subject]
 
 
 def injected(case: Case, engine: str) -> str | None:
-    written = inject(qualified(case, engine, case.sql), schema_under(case, engine), engine, case.antipattern)
+    written = inject(qualified(case, engine, case.sql), schema_under(case, engine), engine, case.subject)
     return written.sql(engine) if written is not None else None
 
 
 @each_antipattern
 def test_has_module_and_fixture(name: str) -> None:
     assert name in antipatterns(), f"write src/querywright/antipatterns/{name}.py or remove its fixture"
-    assert name in names(), f"write tests/fixtures/antipatterns/{name}.sql"
-    labels = {case.label for case in read(name).cases}
+    assert name in names("antipatterns"), f"write tests/fixtures/antipatterns/{name}.sql"
+    cases = read("antipatterns", name).cases
+    labels = {case.label if case.label in LABELS else "inject" for case in cases}
     assert {"inject", "habit", "clean"} <= labels, f"kinds of cases missing: {labels}"
+    for case in cases:
+        assert case.golden is None or case.label not in LABELS, f"{case}: only cases without a label have '# becomes'"
+        assert bool(case.listed("finds")) == (case.label == "habit"), f"{case}: '# finds:' belongs to 'habit:' cases"
 
 
 @each_antipattern
@@ -85,7 +95,7 @@ def test_cures_are_transforms_that_apply(name: str) -> None:
     """Each cure has a site in some query of the fixture that has the habit."""
     for cure in antipatterns()[name].CURES:
         assert cure in transforms()
-        sick = [(case, case.sql if case.label == "habit" else case.golden) for case in read(name).cases]
+        sick = [(case, case.sql if case.label == "habit" else case.golden) for case in read("antipatterns", name).cases]
         trees = [(case, qualified(case, "duckdb", sql)) for case, sql in sick if sql and "duckdb" in case.engines]
         assert any(survey(tree, schema_under(case, "duckdb"), "duckdb", [cure])[0] for case, tree in trees), cure
 
@@ -94,7 +104,7 @@ def test_cures_are_transforms_that_apply(name: str) -> None:
 def test_golden_text(case: Case, request: pytest.FixtureRequest) -> None:
     written = injected(case, "duckdb" if "duckdb" in case.engines else case.engines[0])
     if request.config.getoption("--update") and written is not None and written != case.golden:
-        update(case, written)
+        update("antipatterns", case, written)
     else:
         assert written == case.golden, "run with --update to accept, then check by eye"
 
@@ -114,7 +124,7 @@ def test_injected_is_equal_when_executed(case: Case, engine: str) -> None:
     assert text is not None
     tree = qualified(case, engine, case.sql)
     ordered = Facts(tree, schema, engine).total_order(tree) is not None
-    here = runner(engine, read(case.antipattern).ddl)
+    here = runner(engine, read("antipatterns", case.subject).ddl)
     assert here.outputs(text) == here.outputs(case.sql)
     told = False
     for number, database in enumerate(databases(schema, tree)):
@@ -132,7 +142,7 @@ def test_injected_is_equal_when_executed(case: Case, engine: str) -> None:
 @each_case
 def test_labels(case: Case, engine: str) -> None:
     severities = tuple(habit.severity for habit in found(case, engine, case.sql))
-    assert sorted(severities) == sorted(case.finds)
+    assert sorted(severities) == sorted(case.listed("finds"))
     if case.label == "near-miss":
         assert injected(case, engine) is None
 

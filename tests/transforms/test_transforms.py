@@ -1,6 +1,7 @@
 """The contract of every transform, proved on its fixture.
 
-Golden text, equal answers on nasty databases, and silence where a precondition fails.
+Golden text, equal answers on nasty databases, and silence where a precondition fails. Cases labelled ``near-miss:`` or ``no-op:``
+are those in which the transform must not fire; ``# blocked: …`` is part of the precondition that must be named.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
-from fixture_files import Case, names, read, update
 from nasty import databases
+from query_fixtures import Case, all_cases, names, read, update
 from running import ENGINES, DuckDB, SQLite, differences, runner, telling
 from sqlglot import exp
 
@@ -23,13 +24,14 @@ from querywright.sql.schema import Schema
 from querywright.transforms.driver import Rewritten, apply, apply_everywhere, survey, transforms
 from querywright.transforms.protocol import FAMILIES
 
-CASES = [case for name in names() for case in read(name).cases]
-FIRING = [case for case in CASES if case.fires]
-SILENT = [case for case in CASES if not case.fires]
+SILENT_LABELS = ("near-miss", "no-op")
+CASES = all_cases("transforms")
+FIRING = [case for case in CASES if case.label not in SILENT_LABELS]
+SILENT = [case for case in CASES if case.label in SILENT_LABELS]
 EXECUTIONS = [(case, engine) for case in FIRING for engine in case.engines if engine in ENGINES]
 SECTIONS = ("What", "When", "Sound", "Source", "Example")
 
-each_transform = pytest.mark.parametrize("name", sorted({*names(), *transforms()}))
+each_transform = pytest.mark.parametrize("name", sorted({*names("transforms"), *transforms()}))
 each_firing = pytest.mark.parametrize("case", FIRING, ids=str)
 each_silent = pytest.mark.parametrize("case", SILENT, ids=str)
 each_execution = pytest.mark.parametrize(("case", "engine"), EXECUTIONS, ids=str)
@@ -47,23 +49,23 @@ class Prepared:
 @cache
 def prepared(case: Case, engine: str) -> Prepared:
     """Column names are those that the engine reports, as everywhere in the product."""
-    schema = schema_of(read(case.transform).ddl, engine)
+    schema = schema_of(read("transforms", case.subject).ddl, engine)
     outputs = [name for name, _ in running(case, engine).outputs(case.sql)] if engine in ENGINES else []
     tree = qualify_text(case.sql, schema, engine, outputs)
-    return Prepared(tree, schema, apply_everywhere(tree, schema, engine, case.transform))
+    return Prepared(tree, schema, apply_everywhere(tree, schema, engine, case.subject))
 
 
 def running(case: Case, engine: str) -> DuckDB | SQLite:
-    return runner(engine, read(case.transform).ddl)
+    return runner(engine, read("transforms", case.subject).ddl)
 
 
 def one_by_one(case: Case, engine: str) -> list[str]:
     """The texts that applying only one site gives, where there are several."""
     ready = prepared(case, engine)
-    findings, _ = survey(ready.tree, ready.schema, engine, [case.transform])
+    findings, _ = survey(ready.tree, ready.schema, engine, [case.subject])
     if len(findings) < 2:
         return []
-    return [apply(ready.tree, ready.schema, engine, case.transform, finding.index).tree.sql(engine) for finding in findings]
+    return [apply(ready.tree, ready.schema, engine, case.subject, finding.index).tree.sql(engine) for finding in findings]
 
 
 def texts(case: Case, engine: str) -> tuple[str, str]:
@@ -79,10 +81,12 @@ def texts(case: Case, engine: str) -> tuple[str, str]:
 @each_transform
 def test_has_module_and_fixture(name: str) -> None:
     assert name in transforms(), f"write src/querywright/transforms/{name}.py or remove its fixture"
-    assert name in names(), f"write tests/fixtures/transforms/{name}.sql"
-    fixture = read(name)
-    assert any(case.fires for case in fixture.cases), "no case in which the transform fires"
-    assert any(not case.fires for case in fixture.cases), "no near-miss"
+    assert name in names("transforms"), f"write tests/fixtures/transforms/{name}.sql"
+    fixture = read("transforms", name)
+    assert any(case.label not in SILENT_LABELS for case in fixture.cases), "no case in which the transform fires"
+    assert any(case.label in SILENT_LABELS for case in fixture.cases), "no near-miss"
+    rewritten = [str(case) for case in fixture.cases if case.label in SILENT_LABELS and case.golden]
+    assert not rewritten, f"a near-miss or no-op has no '# becomes': {rewritten}"
     assert set(transforms()[name].ENGINES) & set(ENGINES) <= set(fixture.engines), "an engine it is proposed on is not tested"
 
 
@@ -119,7 +123,7 @@ def test_example_runs(name: str) -> None:
 def test_golden_text(case: Case, request: pytest.FixtureRequest) -> None:
     _, rewritten = texts(case, "duckdb")
     if request.config.getoption("--update") and rewritten != case.golden:
-        update(case, rewritten)
+        update("transforms", case, rewritten)
     else:
         assert rewritten == case.golden, "run with --update to accept, then check by eye"
 
@@ -159,7 +163,7 @@ def test_twice_is_once(case: Case, engine: str) -> None:
     ready = prepared(case, engine)
     assert ready.rewritten is not None
     again = qualify_text(ready.rewritten.tree.sql(engine), ready.schema, engine, ready.tree.named_selects)
-    further = apply_everywhere(again, ready.schema, engine, case.transform)
+    further = apply_everywhere(again, ready.schema, engine, case.subject)
     assert further is None, f"fires again on its own output: {further.tree.sql(engine) if further else ''}"
 
 
@@ -167,8 +171,8 @@ def test_twice_is_once(case: Case, engine: str) -> None:
 def test_input_is_untouched(case: Case) -> None:
     ready = prepared(case, "duckdb")
     copy = ready.tree.copy()
-    survey(ready.tree, ready.schema, "duckdb", [case.transform])
-    apply_everywhere(ready.tree, ready.schema, "duckdb", case.transform)
+    survey(ready.tree, ready.schema, "duckdb", [case.subject])
+    apply_everywhere(ready.tree, ready.schema, "duckdb", case.subject)
     assert ready.tree == copy
     assert ready.tree.sql("duckdb") == copy.sql("duckdb")
 
@@ -183,8 +187,8 @@ def test_does_not_fire(case: Case) -> None:
         assert rewritten is None, f"fires under {engine}: {rewritten.tree.sql(engine) if rewritten else ''}"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.blocked], ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if "blocked" in case.directives], ids=str)
 def test_names_the_obstacle(case: Case) -> None:
     ready = prepared(case, "duckdb")
-    _, obstacles = survey(ready.tree, ready.schema, "duckdb", [case.transform])
-    assert any(case.blocked in obstacle.precondition for obstacle in obstacles if case.blocked), f"named instead: {obstacles}"
+    _, obstacles = survey(ready.tree, ready.schema, "duckdb", [case.subject])
+    assert any(case.directives["blocked"] in obstacle.precondition for obstacle in obstacles), f"named instead: {obstacles}"

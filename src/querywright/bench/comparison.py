@@ -11,7 +11,6 @@ from typing import Literal
 from querywright.analyze.preparing import prepare
 from querywright.bench.folder import Request
 from querywright.bench.optimizing import limits_of, rules_of
-from querywright.bench.questions import file_text
 from querywright.bench.results import Measurement, Result, Row, measured
 from querywright.bench.summary import geomean
 from querywright.databases.database import Database
@@ -19,6 +18,7 @@ from querywright.engines.session import engine_of
 from querywright.errors import InputError, QueryError
 from querywright.judge import ACCEPTED, Case, confirm, judge, open_case
 from querywright.measure.decision import LEAST_GAIN, recommended
+from querywright.sql.files import query_text
 from querywright.sql.fingerprint import fingerprint
 from querywright.sql.parse import normalize_parameters
 from querywright.sql.qualify import qualify_text
@@ -84,7 +84,7 @@ def rival_file(folder: Path, query: str) -> Path | None:
 def rival_text(folder: Path, query: str) -> str | None:
     """Their rewrite of the query, None where they have none; raises `QueryError` for a file that cannot be read."""
     path = rival_file(folder, query)
-    return file_text(path) if path is not None else None
+    return query_text(path) if path is not None else None
 
 
 def compare(row: Row, folder: Path, database: Database, request: Request) -> Comparison:

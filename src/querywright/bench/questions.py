@@ -11,6 +11,7 @@ from querywright.databases.opening import open_database, silent
 from querywright.databases.specification import parse_spec, workload_instance
 from querywright.engines.session import engine_of
 from querywright.errors import InputError, QueryError
+from querywright.sql.files import query_text
 from querywright.workloads.protocol import Progress
 
 
@@ -78,18 +79,8 @@ def natural_order(name: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
 
 
-def file_text(path: Path) -> str:
-    """The query in a file; raises `QueryError`."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise QueryError(f"{path.name} is not a text file in UTF-8.", "Save it as UTF-8.") from error
-    except OSError as error:
-        raise QueryError(f"{path.name} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error
-
-
 def _read(path: Path) -> Question:
     try:
-        return Question(path.stem, path.name, file_text(path))
+        return Question(path.stem, path.name, query_text(path))
     except QueryError as error:
         return Question(path.stem, path.name, None, str(error))

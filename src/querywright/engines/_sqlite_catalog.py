@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from querywright.engines._text import quoted
 from querywright.sql.schema import Column, ForeignKey, Index, Key, Schema, Table
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -22,19 +23,20 @@ def read_schema(rows: Rows) -> Schema:
         "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
         "AND type IN ('table', 'view', 'virtual') ORDER BY name"
     )
+    collations = bool(rows("SELECT 1 FROM sqlite_master WHERE lower(sql) LIKE '%collate%' LIMIT 1"))
     analyzed = bool(rows("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"))
     counts: dict[str, int | None] = (
         dict(rows("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl")) if analyzed else {}
     )
     return Schema(
         tuple(
-            _table(rows, name, bool(without_rowid), _row_count(rows, name, kind, bool(without_rowid), counts))
+            _table(rows, name, bool(without_rowid), _row_count(rows, name, kind, bool(without_rowid), counts), collations)
             for name, kind, without_rowid in names
         )
     )
 
 
-def _table(rows: Rows, name: str, without_rowid: bool, count: int | None) -> Table:
+def _table(rows: Rows, name: str, without_rowid: bool, count: int | None, collations: bool) -> Table:
     described = rows('SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1', name)
     indexes = rows('SELECT name, "unique", origin, partial FROM pragma_index_list(?) ORDER BY name', name)
     primary = tuple(row[0] for row in sorted((row for row in described if row[3]), key=lambda row: row[3]))
@@ -58,12 +60,25 @@ def _table(rows: Rows, name: str, without_rowid: bool, count: int | None) -> Tab
             keys.append(Key(columns, "enforced"))
     return Table(
         name=name,
-        columns=tuple(Column(column, kind, "enforced" if column in never_null else None) for column, kind, _, _ in described),
+        columns=tuple(
+            Column(column, kind + (_collation(rows, name, column) if collations else ""), "enforced" if column in never_null else None)
+            for column, kind, _, _ in described
+        ),
         keys=tuple(keys),
         foreign_keys=_foreign_keys(rows, name),
         rows=count,
         indexes=tuple(listed),
     )
+
+
+def _collation(rows: Rows, table: str, column: str) -> str:
+    """COLLATE and the collation by which ``=`` compares a column, "" for BINARY; the catalog tells it of indexes only.
+
+    The program of a comparison names it, also for the columns of views: ``NOCASE-8`` where texts are stored in UTF-8.
+    """
+    program = rows(f"EXPLAIN SELECT {quoted(column)} = '' FROM {quoted(table)}")
+    names = {str(p4).rpartition("-")[0] for _, opcode, _, _, _, p4, *_ in program if opcode in ("Eq", "Ne")}
+    return "".join(f" COLLATE {quoted(name)}" for name in sorted(names - {"", "BINARY"})[:1])
 
 
 def _foreign_keys(rows: Rows, name: str) -> tuple[ForeignKey, ...]:
@@ -91,14 +106,13 @@ def _row_count(rows: Rows, name: str, kind: str, without_rowid: bool, counts: di
         return counted
     if kind != "table" or without_rowid:
         return None
-    quoted = '"' + name.replace('"', '""') + '"'
-    largest = int(rows(f"SELECT max(_rowid_) FROM {quoted}")[0][0] or 0)
+    largest = int(rows(f"SELECT max(_rowid_) FROM {quoted(name)}")[0][0] or 0)
     if largest <= 0:
         return 0
     step = largest // _SAMPLED_RANGES
     if step < _RANGE:
         return largest
     starts = range(1, step * _SAMPLED_RANGES, step)
-    counting = f"SELECT count(*) FROM {quoted} WHERE _rowid_ BETWEEN ? AND ?"
+    counting = f"SELECT count(*) FROM {quoted(name)} WHERE _rowid_ BETWEEN ? AND ?"
     used = sum(int(rows(counting, start, start + _RANGE - 1)[0][0]) for start in starts)
     return max(1, round(largest * used / (_RANGE * _SAMPLED_RANGES)))

@@ -148,14 +148,9 @@ class SQLiteConnection:
         """Append rows in one transaction; dates and decimals become text and floating-point numbers."""
         names, marks = ", ".join(map(quoted, columns)), ", ".join("?" * len(columns))
         values = ([_storable(value) for value in row] for row in rows)
-        with self._guarded():
+        with self._guarded(), self._connection:  # which commits, or rolls back
             self._connection.execute("BEGIN")
-            try:
-                self._connection.executemany(f"INSERT INTO {quoted(table)} ({names}) VALUES ({marks})", values)
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            self._connection.executemany(f"INSERT INTO {quoted(table)} ({names}) VALUES ({marks})", values)
 
     def interrupt(self) -> None:
         """Stop the running statement."""

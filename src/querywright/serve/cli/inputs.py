@@ -12,7 +12,8 @@ from pathlib import Path
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.databases.specification import parse_spec, workload_query
-from querywright.errors import BindingError, InputError, QueryError
+from querywright.errors import BindingError, InputError
+from querywright.sql.files import query_text
 from querywright.values import Bindings, Scalar
 from querywright.workloads.protocol import Progress
 
@@ -47,17 +48,7 @@ def read_text(name: str) -> str:
     """The text of a file, or of standard input for ``-``; raises `QueryError`."""
     if name == "-":
         return sys.stdin.read()
-    path = Path(name)
-    if path.is_dir():
-        raise QueryError(f"{name} is a folder.", "Name one .sql file.")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise QueryError(f"{name} does not exist.", "Name a .sql file, or - to read standard input.") from error
-    except UnicodeDecodeError as error:
-        raise QueryError(f"{name} is not a text file in UTF-8.", "Save it as UTF-8.") from error
-    except OSError as error:
-        raise QueryError(f"{name} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error
+    return query_text(Path(name))
 
 
 def read_bindings(given: Sequence[str], needed: Sequence[str]) -> tuple[Bindings, ...]:
