@@ -11,11 +11,19 @@ from querywright.values import Basis
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: ``type`` in the engine's own spelling; ``not_null`` names why NULLs cannot occur (None: they can)."""
+    """A column: ``type`` in the engine's own spelling; ``not_null`` names why NULLs cannot occur (None: they can).
+
+    The type of a text that is compared by another collation than the engine's own ends in COLLATE and its name.
+    """
 
     name: str
     type: str
     not_null: Basis | None = None
+
+    @property
+    def collated(self) -> bool:
+        """Whether equal values of the column may differ."""
+        return " COLLATE " in self.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,11 @@ class Table:
         """The column of that name, ignoring case."""
         wanted = name.lower()
         return next((column for column in self.columns if column.name.lower() == wanted), None)
+
+    def indexed(self, name: str) -> bool:
+        """Whether rows can be looked up by the column: an index or a key begins with it."""
+        paths = [*(index.columns for index in self.indexes), *(key.columns for key in self.keys)]
+        return any(path and path[0].lower() == name.lower() for path in paths)
 
 
 @dataclass(frozen=True)

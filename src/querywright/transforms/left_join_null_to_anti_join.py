@@ -139,11 +139,8 @@ def _looked_up(source: Source, on: exp.Expr) -> bool:
     """Whether an index begins with a column that the ON equates."""
     if source.table is None:
         return False
-    equated = {
-        column.name.lower() for part in conjuncts(on) for column in equated_columns(part) or () if column.table == source.alias
-    }
-    paths = [*(index.columns for index in source.table.indexes), *(key.columns for key in source.table.keys)]
-    return any(path and path[0].lower() in equated for path in paths)
+    equated = {column.name for part in conjuncts(on) for column in equated_columns(part) or () if column.table == source.alias}
+    return any(map(source.table.indexed, equated))
 
 
 def _key(select: exp.Select, source: Source, facts: Facts) -> tuple[exp.Column, exp.Column] | None:
