@@ -113,26 +113,29 @@ def open_case(
         stack.enter_context(verifier)
         session = stack.enter_context(Session(database.location, limits))
         case.clock = Clock(session, database.name, rules.statement_limit_s, tuple(_settings(limits)))
+        full = Bench(database, session)
+        bindings = query.bindings[0] if query.bindings else ()
         try:
+            full.answer(verifier, bindings, rules.statement_limit_s)  # this execution warms up for those that are timed
             case.baseline = case.clock.baseline(query)
+        except StatementTimeout:
+            case.baseline = case.clock.never_finished()
         except ExecutionError as error:
             out_of_memory = isinstance(error, StatementOutOfMemory)
             remedy = "Give the engine more with --memory." if out_of_memory else "Correct the query."
             raise QueryError(f"{query.name or 'The query'} fails on {database.name}: {error.message}", remedy) from error
         if smaller is not None:
             case.benches.append(Bench(smaller, stack.enter_context(Session(smaller.location, limits))))
+            case.benches[-1].answer(verifier, bindings, None)
         if not case.baseline.stopped:
-            case.benches.append(Bench(database, session))
+            case.benches.append(full)
         elif smaller is None:
-            case.benches.extend(_largest_finished(case, stack, limits))
-        for bench in case.benches:
-            bench.answer(verifier, query.bindings[0] if query.bindings else (), None)
+            case.benches.extend(_largest_finished(case, bindings, stack, limits))
         yield case
 
 
-def _largest_finished(case: Case, stack: ExitStack, limits: Limits) -> Iterator[Bench]:
+def _largest_finished(case: Case, bindings: Bindings, stack: ExitStack, limits: Limits) -> Iterator[Bench]:
     """The largest of a few samples on which the original finishes, if there is one."""
-    bindings = case.query.bindings[0] if case.query.bindings else ()
     for fraction in FRACTIONS:
         smaller = sample(case.database, fraction)
         bench = Bench(smaller, stack.enter_context(Session(smaller.location, limits)))
@@ -173,7 +176,7 @@ def confirm(case: Case, attempt: Attempt) -> Attempt:
     assert case.clock is not None and attempt.verdict.grade in ACCEPTED
     began = time.monotonic()
     try:
-        timing = case.clock.confirm(case.query, attempt.candidate.query)
+        timing = case.clock.confirm(case.query, attempt.candidate.query, screened=attempt.timing)
     except ExecutionError as error:
         return replace(attempt, timing=None, failure=f"error: {error.message}")
     return replace(attempt, timing=timing, seconds=attempt.seconds + time.monotonic() - began)

@@ -25,6 +25,11 @@ CONFIRMATION_PAIRS = 15
 MOST_PAIRS = 61
 """More pairs bring the bound closer to the ratio, but ever more slowly."""
 
+CONFIRMATION_S = 10.0
+CLEARLY = 1.5
+CLEAR_S = 3.0
+"""Seconds for more pairs than the fewest; a candidate that was clearly faster needs few of them."""
+
 HOPELESS = 1.3
 """A candidate this many times slower than the original in its first two rounds is abandoned."""
 
@@ -128,17 +133,17 @@ class Clock:
     watch: Watcher | None = None
 
     def baseline(self, query: Query, runs: int = SCREENING_RUNS) -> Baseline:
-        """Warm up the original, then time it ``runs`` times, or as often as `BASELINE_S` allow; one stopped round is enough."""
+        """Time the original, which the session has run before, ``runs`` times, or as often as `BASELINE_S` allow."""
         race = _Race(self.session, {"original": query}, self.watch)
-        timed = [race.warm_up("original", self.limit_s)]
-        if not race.stopped:
-            enough = max(1, min(runs, int(BASELINE_S * 1e9 / timed[0].wall_ns)))
-            timed = []
-            while len(timed) < enough and not race.stopped:
-                timed.append(race.run("original", self.limit_s))
-        if race.stopped:
-            return Baseline((timed[-1],), timed[-1].wall_ns / 1e6, stopped=True)
-        return Baseline(tuple(timed), _milliseconds(timed))
+        timed = [race.run("original", self.limit_s)]
+        enough = max(1, min(runs, int(BASELINE_S * 1e9 / timed[0].wall_ns)))
+        while len(timed) < enough and not race.stopped:
+            timed.append(race.run("original", self.limit_s))
+        return self.never_finished() if race.stopped else Baseline(tuple(timed), _milliseconds(timed))
+
+    def never_finished(self) -> Baseline:
+        """The baseline of an original that passes the limit."""
+        return Baseline((Run(int(self.limit_s * 1e9), 0, 0, 0),), self.limit_s * 1000, stopped=True)
 
     def screen(self, original: Query, candidate: Query, baseline: Baseline | None = None) -> Timing:
         """Five rounds a side after a warm-up of each, in the order O C C O O C C O O C.
@@ -167,11 +172,14 @@ class Clock:
         complete = COMPLETE_ROUNDS if decisive_s is not None else None
         return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned, complete=complete)
 
-    def confirm(self, original: Query, candidate: Query, pairs: int = CONFIRMATION_PAIRS, seconds: float = 10.0) -> Timing:
+    def confirm(
+        self, original: Query, candidate: Query, screened: Timing | None = None, seconds: float = CONFIRMATION_S
+    ) -> Timing:
         """Fresh rounds in pairs, O C C O O C C O …, so that neither position is favored.
 
-        At least ``pairs`` are run, and up to `MOST_PAIRS` where ``seconds`` allow; the number is fixed before the first
-        one, since stopping at a good moment would void the bound. Stopping early is sound only where no
+        At least `CONFIRMATION_PAIRS` are run, and up to `MOST_PAIRS` where ``seconds`` allow, or `CLEAR_S` where the candidate
+        was `CLEARLY` faster when it was ``screened``; the number is fixed before the first one, since stopping at a good
+        moment would void the bound. Stopping early is sound only where no
         recommendation can come of it: once too many pairs fall short of the least gain, the candidate is abandoned.
         Each run of the original and its next one are a pair of the original with itself, for the noise floor. A slow
         original that is far behind runs to its end in `COMPLETE_ROUNDS` rounds only; see `DECISIVE`.
@@ -179,13 +187,15 @@ class Clock:
         race = self._race(original, candidate)
         reference_ns = race.warm_up("original", self.limit_s).wall_ns
         if race.stopped:
-            return self._against_limit(race, pairs, "confirm", CONFIRMATION_ALPHA)
+            return self._against_limit(race, CONFIRMATION_PAIRS, "confirm", CONFIRMATION_ALPHA)
         warm = race.warm_up("candidate", self._patience_s(reference_ns))
         if race.stopped:
             reference = Run(reference_ns, 0, 0, 0)
             return self._timing(race, [reference], [warm], "confirm", CONFIRMATION_ALPHA, floor=inf)
+        if screened is not None and screened.ratio > CLEARLY:
+            seconds = min(seconds, CLEAR_S)
         affordable = int(seconds * 1e9 / (reference_ns + warm.wall_ns))
-        planned = max(pairs, min(affordable, MOST_PAIRS))
+        planned = max(CONFIRMATION_PAIRS, min(affordable, MOST_PAIRS))
         before: list[Run] = []
         after: list[Run] = []
         short, allowed, abandoned = 0, bound_rank(planned, CONFIRMATION_ALPHA), False
