@@ -132,10 +132,16 @@ def optimize(
 
 @application.command()
 def verify(
-    original: Annotated[str, typer.Argument(metavar="A", help="The original: a .sql file or - for standard input.")],
-    candidate: Annotated[str, typer.Argument(metavar="B", help="The query to compare with it.")],
+    original: Annotated[
+        str | None, typer.Argument(metavar="A", help="The original: a .sql file or - for standard input.")
+    ] = None,
+    candidate: Annotated[str | None, typer.Argument(metavar="B", help="The query to compare with it.")] = None,
     db: DatabaseOption = None,
     schema: Annotated[Path | None, typer.Option(help="DDL file: verify without any data.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="File with a pair a line, as JSON with id, a, b and schema (DDL, or a file beside it).")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="With --pairs: file of verdicts; those it holds already stay.")] = None,
     dialect: Annotated[str, typer.Option(help="Dialect of the DDL and the queries, with --schema: duckdb or sqlite.")] = "duckdb",
     bind: BindOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Also demand equal column names and types.")] = False,
@@ -146,10 +152,14 @@ def verify(
 ) -> None:
     """Decide whether two queries return the same rows, and say how that is known.
 
-    Exit codes: 0 equal, 1 different, 3 not known, 2 bad input.
+    Exit codes: 0 equal, 1 different, 3 not known, 2 bad input; with --pairs that of the worst pair.
     """
     from querywright.serve.cli import verifying
 
+    if pairs is not None:
+        raise typer.Exit(verifying.run_pairs(pairs, dialect, out, timeout, seed, json_output))
+    if original is None or candidate is None:
+        raise typer.BadParameter("Name two queries, A and B, or a file of pairs with --pairs.")
     raise typer.Exit(
         verifying.run(
             original, candidate, db, schema, dialect, tuple(bind or ()), strict, counterexample, timeout, seed, json_output

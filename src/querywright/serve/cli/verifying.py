@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
 
+from querywright.bench.pairs import read_pairs, verify_pairs
 from querywright.databases.opening import open_database
 from querywright.engines.session import engine_of
 from querywright.errors import InputError
@@ -13,10 +15,10 @@ from querywright.pipeline import verify
 from querywright.registry import plugins
 from querywright.runs.serialize import to_json
 from querywright.serve.cli.console import Progress
-from querywright.serve.cli.inputs import read_bindings, read_text
+from querywright.serve.cli.inputs import check_writable, read_bindings, read_text
 from querywright.serve.wording import evidence
 from querywright.sql.parse import normalize_parameters, parameters, parse_query
-from querywright.values import Verdict
+from querywright.values import Grade, Verdict
 
 EXIT = {"proved": 0, "bounded": 0, "tested": 0, "refuted": 1, "vacuous": 3, "unknown": 3, "unverifiable": 3}
 
@@ -40,8 +42,8 @@ def run(
     database = open_database(db, Progress(console).workload) if db is not None else None
     if database is not None:
         dialect = engine_of(database.location).CAPABILITIES.dialect
-    elif dialect not in plugins("querywright.engines"):
-        raise InputError(f"--dialect {dialect} is not known.", f"Dialects: {', '.join(plugins('querywright.engines'))}.")
+    else:
+        _check_dialect(dialect)
     needed = parameters(parse_query(normalize_parameters(before, dialect), dialect, original))
     verdict = verify(
         before,
@@ -64,6 +66,24 @@ def run(
     return EXIT[verdict.grade]
 
 
+def run_pairs(path: Path, dialect: str, out: Path | None, timeout: float, seed: int, as_json: bool) -> int:
+    """Verify the pairs of a file and print a line for each; returns the exit code of the worst."""
+    _check_dialect(dialect)
+    check_writable(out, "--out")
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    counts: Counter[Grade] = Counter()
+    for verdict in verify_pairs(read_pairs(path), dialect, seed=seed, limit_s=timeout, out=out):
+        counts[verdict.grade] += 1
+        if as_json:
+            print(verdict.line(), flush=True)
+        else:
+            line = f"{verdict.id}: {verdict.grade} ({verdict.seconds:.1f} s)"
+            console.print(f"{line} {verdict.reason}".rstrip(), style=_color(verdict.grade), markup=False)
+    total = ", ".join(f"{count} {grade}" for grade, count in counts.most_common())
+    console.print(f"{counts.total()} pairs: {total or 'none'}", markup=False)
+    return max((EXIT[grade] for grade in counts), key=(0, 3, 1).index, default=0)
+
+
 def _write(path: Path, script: str) -> None:
     try:
         path.write_text(script, encoding="utf-8")
@@ -71,9 +91,17 @@ def _write(path: Path, script: str) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}.", "Choose another file with --counterexample.") from error
 
 
+def _check_dialect(dialect: str) -> None:
+    if dialect not in plugins("querywright.engines"):
+        raise InputError(f"--dialect {dialect} is not known.", f"Dialects: {', '.join(plugins('querywright.engines'))}.")
+
+
+def _color(grade: Grade) -> str:
+    return {0: "green", 1: "red"}.get(EXIT[grade], "yellow")
+
+
 def _show(console: Console, verdict: Verdict, saved: Path | None) -> None:
-    color = {0: "green", 1: "red"}.get(EXIT[verdict.grade], "yellow")
-    console.print(evidence(verdict), style=f"bold {color}", markup=False)
+    console.print(evidence(verdict), style=f"bold {_color(verdict.grade)}", markup=False)
     if verdict.counterexample is not None:
         console.print("\nA database on which they differ:" + (f" (saved to {saved})" if saved else ""))
         console.print(verdict.counterexample.script, markup=False)

@@ -1,0 +1,71 @@
+"""``qw verify --pairs``: a batch goes on past bad lines, and past its own death."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Command
+
+DDL = "CREATE TABLE t (id INT PRIMARY KEY, x INT)"
+LINES = [
+    json.dumps({"id": "equal", "a": "SELECT id FROM t WHERE x > 1", "b": "SELECT id FROM t WHERE NOT x <= 1", "schema": DDL}),
+    json.dumps({"id": "different", "a": "SELECT id FROM t WHERE x > 1", "b": "SELECT id FROM t WHERE x >= 1", "schema": DDL}),
+    "this is no JSON",
+    json.dumps({"id": "cut", "a": "SELECT id FROM t", "b": "SELECT id FROM", "schema": DDL}),
+    json.dumps({"id": "no schema", "a": "SELECT id FROM t", "b": "SELECT id FROM t", "schema": "nowhere.sql"}),
+    json.dumps({"id": "half", "a": "SELECT id FROM t"}),
+    json.dumps({"id": "equal", "a": "SELECT 1", "b": "SELECT 1", "schema": DDL}),
+    json.dumps({"id": "columns", "a": "SELECT id, x FROM t", "b": "SELECT id FROM t", "schema": "t.sql"}),
+    "[1, 2]",
+]
+GRADES = ["tested", "refuted", *["unverifiable"] * 5, "refuted", "unverifiable"]
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    file = tmp_path / "pairs.jsonl"
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "t.sql").write_text(DDL)
+    file.write_text("\n".join(LINES))
+    return file
+
+
+def test_every_line_gets_a_verdict(qw: Command, pairs: Path) -> None:
+    answer = qw("verify", "--pairs", pairs, "--json")
+    assert answer.code == 1
+    verdicts = [json.loads(line) for line in answer.out.splitlines()]
+    assert [verdict["grade"] for verdict in verdicts] == GRADES
+    assert all(verdict["reason"] for verdict in verdicts if verdict["grade"] != "tested")
+    assert "CREATE TABLE" in verdicts[1]["counterexample"]
+    assert {"id", "grade", "reason", "premises", "seconds"} <= verdicts[0].keys()
+    assert "repeats the id equal" in verdicts[6]["reason"]
+
+
+def test_a_batch_goes_on_where_it_was_killed(qw: Command, pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "verdicts.jsonl"
+    known = {"id": "equal", "grade": "proved", "reason": "from before", "premises": [], "seconds": 1.0, "counterexample": None}
+    out.write_text(json.dumps(known) + "\n" + '{"id": "different", "gra')
+    answer = qw("verify", "--pairs", pairs, "--out", out)
+    assert "equal: proved" in answer.out
+    assert "9 pairs" in answer.out
+    stored = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [verdict["grade"] for verdict in stored] == ["proved", *GRADES[1:]]
+    before = out.read_bytes()
+    assert qw("verify", "--pairs", pairs, "--out", out).code == 1
+    assert out.read_bytes() == before
+
+
+def test_what_cannot_be_used_is_said_first(qw: Command, pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("something else\n")
+    for words, problem in (
+        (("--pairs", "missing.jsonl"), "missing.jsonl does not exist"),
+        (("--pairs", pairs, "--out", tmp_path / "other.txt"), "other.txt is not a file of verdicts"),
+        (("--pairs", pairs, "--out", "nowhere/out.jsonl"), "cannot be written"),
+        (("--pairs", pairs, "--dialect", "klingon"), "klingon"),
+        ((), "--pairs"),
+    ):
+        answer = qw("verify", *words)
+        assert answer.code == 2
+        assert problem in answer.err
