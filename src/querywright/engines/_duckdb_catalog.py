@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,6 +11,7 @@ from querywright.sql.schema import Column, ForeignKey, Index, Key, Schema, Table
 
 Rows = Callable[[str], Iterable[tuple[Any, ...]]]
 _OWN = "database_name = current_database()"
+_COLLATED = re.compile(r'("(?:[^"]|"")+"|\w+) VARCHAR COLLATE ([\w.]+)')
 
 
 def read_schema(rows: Rows) -> Schema:
@@ -23,12 +25,18 @@ def read_schema(rows: Rows) -> Schema:
         f"WHERE {_OWN} AND NOT internal ORDER BY schema_name, table_name, column_index"
     ):
         columns[_qualified(schema, table)].append((name, data_type, nullable))
-    sizes = {
-        _qualified(schema, table): size
-        for schema, table, size in rows(
-            f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_OWN} AND NOT internal"
-        )
-    }
+    sizes: dict[str, int | None] = {}
+    collations: dict[tuple[str, str], str] = {}
+    for schema, table, size, statement in rows(
+        f"SELECT schema_name, table_name, estimated_size, sql FROM duckdb_tables() WHERE {_OWN} AND NOT internal"
+    ):
+        sizes[_qualified(schema, table)] = size
+        for name, collation in _COLLATED.findall(statement or ""):
+            collations[_qualified(schema, table), _bare(name)] = collation
+    if collations:  # the catalog does not tell which columns of views carry one on
+        named = next(iter(collations.values()))
+        views = [table for table in columns if table not in sizes]
+        collations |= {(view, name): named for view in views for name, kind, _ in columns[view] if kind == "VARCHAR"}
     keys: dict[str, dict[tuple[str, ...], Key]] = defaultdict(dict)
     foreign_keys: dict[str, list[ForeignKey]] = defaultdict(list)
     checks: dict[str, list[str]] = defaultdict(list)
@@ -61,7 +69,11 @@ def read_schema(rows: Rows) -> Schema:
             Table(
                 name=table,
                 columns=tuple(
-                    Column(name, kind, "enforced" if not nullable or (table, name) in never_null else None)
+                    Column(
+                        name,
+                        f"{kind} COLLATE {collation}" if (collation := collations.get((table, name))) else kind,
+                        "enforced" if not nullable or (table, name) in never_null else None,
+                    )
                     for name, kind, nullable in described
                 ),
                 keys=tuple(keys[table].values()),
@@ -77,6 +89,11 @@ def read_schema(rows: Rows) -> Schema:
 
 def _qualified(schema: str, table: str) -> str:
     return table if schema == "main" else f"{schema}.{table}"
+
+
+def _bare(name: str) -> str:
+    """A name without its double quotes."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _listed(expressions: str) -> tuple[str, ...]:

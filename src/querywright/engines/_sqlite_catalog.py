@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from querywright.engines._text import quoted
@@ -14,7 +16,7 @@ _SAMPLED_RANGES, _RANGE = 32, 64
 
 
 def read_schema(rows: Rows) -> Schema:
-    """Tables and views of the main database; ``rows`` runs a query with values for its ``?``.
+    """Tables and views of the main database that SQLite can read; ``rows`` runs a query with values for its ``?``.
 
     SQLite enforces PRIMARY KEY, UNIQUE and NOT NULL. Foreign keys are only declared: they are enforced for a writer that turned
     ``PRAGMA foreign_keys`` on, which the file does not tell. CHECKs are not in the catalog.
@@ -28,12 +30,15 @@ def read_schema(rows: Rows) -> Schema:
     counts: dict[str, int | None] = (
         dict(rows("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl")) if analyzed else {}
     )
-    return Schema(
-        tuple(
-            _table(rows, name, bool(without_rowid), _row_count(rows, name, kind, bool(without_rowid), counts), collations)
-            for name, kind, without_rowid in names
-        )
-    )
+    tables = []
+    for name, kind, without_rowid in names:
+        try:
+            count = _row_count(rows, name, kind, bool(without_rowid), counts)
+            tables.append(_table(rows, name, bool(without_rowid), count, collations))
+        except sqlite3.OperationalError:
+            if kind == "table":
+                raise  # a view of a table that is gone, or a virtual table of an extension, no query can read either
+    return Schema(tuple(tables))
 
 
 def _table(rows: Rows, name: str, without_rowid: bool, count: int | None, collations: bool) -> Table:
@@ -61,7 +66,11 @@ def _table(rows: Rows, name: str, without_rowid: bool, count: int | None, collat
     return Table(
         name=name,
         columns=tuple(
-            Column(column, kind + (_collation(rows, name, column) if collations else ""), "enforced" if column in never_null else None)
+            Column(
+                column,
+                kind + (_collation(rows, name, column) if collations else ""),
+                "enforced" if column in never_null else None,
+            )
             for column, kind, _, _ in described
         ),
         keys=tuple(keys),
@@ -76,9 +85,16 @@ def _collation(rows: Rows, table: str, column: str) -> str:
 
     The program of a comparison names it, also for the columns of views: ``NOCASE-8`` where texts are stored in UTF-8.
     """
-    program = rows(f"EXPLAIN SELECT {quoted(column)} = '' FROM {quoted(table)}")
-    names = {str(p4).rpartition("-")[0] for _, opcode, _, _, _, p4, *_ in program if opcode in ("Eq", "Ne")}
-    return "".join(f" COLLATE {quoted(name)}" for name in sorted(names - {"", "BINARY"})[:1])
+    try:
+        program = rows(f"EXPLAIN SELECT {quoted(column)} = '' FROM {quoted(table)}")
+    except sqlite3.OperationalError as error:
+        missing = str(error).partition("no such collation sequence: ")[2]  # one that only its program has
+        if not missing:
+            raise
+        return f" COLLATE {quoted(missing)}"
+    before = takewhile(lambda step: step[1] != "ResultRow", program)
+    name = next((str(step[5]).rpartition("-")[0] for step in reversed([*before]) if step[1] == "Eq"), "BINARY")
+    return "" if name in ("", "BINARY") else f" COLLATE {quoted(name)}"
 
 
 def _foreign_keys(rows: Rows, name: str) -> tuple[ForeignKey, ...]:

@@ -67,6 +67,7 @@ class DuckDBConnection:
     def __init__(self, location: Location, limits: Limits) -> None:
         self._writable = location.writable
         self._accepted: set[str] = set()
+        self._prepared: dict[str, str] = {}
         self._spill = SpillFolder(limits)
         try:
             self._connection = _open(location, limits, self._spill.path)
@@ -91,7 +92,7 @@ class DuckDBConnection:
         with _errors_translated():
             described = [(str(column[0]), str(column[1])) for column in self._run(query).description or ()]
             if any("TIME ZONE" in kind for _, kind in described):
-                self._run(_zoned_as_text(query, [kind for _, kind in described]))
+                self._run(_zoned_as_text(self._prepared.get(query, query), [kind for _, kind in described]))
             rows = self._connection.fetchall() if max_rows is None else self._connection.fetchmany(max_rows + 1)
         complete = max_rows is None or len(rows) <= max_rows
         return ResultSet(
@@ -100,6 +101,24 @@ class DuckDBConnection:
             rows=tuple(rows if complete else rows[:max_rows]),
             complete=complete,
         )
+
+    @contextmanager
+    def prepared(self, sql: str, parameters: Bindings = ()) -> Iterator[str]:
+        """A statement for `fetch` that runs a query by a plan that is kept; see the protocol for when that is safe."""
+        query = self._query(sql, parameters)
+        name = f"querywright_prepared_{len(self._prepared)}"
+        with _errors_translated():
+            self._run(f"PREPARE {name} AS {query}")
+        again = f"EXECUTE {name}"
+        self._accepted.add(again)
+        self._prepared[again] = query
+        try:
+            yield again
+        finally:
+            self._accepted.discard(again)
+            del self._prepared[again]
+            with _errors_translated():
+                self._run(f"DEALLOCATE {name}")
 
     def materialize(self, sql: str, parameters: Bindings = ()) -> int:
         """Run a query to the end into DuckDB's own vectors and drop them; return the row count."""

@@ -7,6 +7,7 @@ The connection lives inside a spawned worker process (see `querywright.engines.s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -106,6 +107,13 @@ class Connection(Protocol):
 
     def fetch(self, sql: str, parameters: Bindings = (), max_rows: int | None = None) -> ResultSet:
         """Run a query and return its rows."""
+        ...
+
+    def prepared(self, sql: str, parameters: Bindings = ()) -> AbstractContextManager[str]:
+        """A statement for `fetch` that runs a query again and again, planned only once where the engine can keep a plan.
+
+        Tables may change their rows meanwhile, but not what statistics say of them: a plan may rely on ranges of values.
+        """
         ...
 
     def materialize(self, sql: str, parameters: Bindings = ()) -> int:

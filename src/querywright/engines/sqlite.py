@@ -104,6 +104,11 @@ class SQLiteConnection:
         complete = max_rows is None or len(rows) <= max_rows
         return ResultSet(columns, ("",) * len(columns), tuple(rows if complete else rows[:max_rows]), complete)
 
+    @contextmanager
+    def prepared(self, sql: str, parameters: Bindings = ()) -> Iterator[str]:
+        """The query itself: the driver keeps the statements that it ran last."""
+        yield sql
+
     def materialize(self, sql: str, parameters: Bindings = ()) -> int:
         """Run a query into a temporary table and drop it; return the row count.
 

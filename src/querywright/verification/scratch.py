@@ -7,14 +7,16 @@ tables' names show one of them at a time, so that going to the next costs one st
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TypeVar, cast
 
 from querywright.engines.protocol import Connection, Limits, Location
 from querywright.engines.session import Session
-from querywright.errors import StatementTimeout, WorkerLost
+from querywright.errors import StatementError, StatementOutOfMemory, StatementTimeout, WorkerLost
 from querywright.sql.schema import Column, Schema, Table
 from querywright.values import Bindings
 from querywright.verification.answers import Answer, answer
@@ -40,7 +42,8 @@ _MEMORY_BYTES = 2 << 30
 class Scratch:
     """The scratch sessions that laboratories take turns in: some for views over many databases, one for real tables.
 
-    A session holds the tables of one laboratory; another one's arrival replaces them. Processes start when first used.
+    A session holds the tables of one owner, a token that stands for what is in them; another one's arrival replaces them.
+    Processes start when first used.
     """
 
     def __init__(self, engine: str) -> None:
@@ -48,7 +51,17 @@ class Scratch:
         self._sessions: dict[str, Session] = {}
         self._owners: dict[str, object] = {}
         self._drops: dict[str, list[str]] = {}
+        self._turns: dict[str, threading.Lock] = {}
         self._lanes = ThreadPoolExecutor(_LANES)
+
+    def begin(self, owner: object, kind: str, drops: list[str], create: Callable[[Session], None], items: int) -> None:
+        """Start the sessions that `spread` will deal so many items to, and load their tables, without waiting for that.
+
+        What fails here is tried again, and its error raised, by the call that needs the session.
+        """
+        for lane in range(_lanes_for(items)):
+            if self._owners.get(f"{kind} {lane}") is not owner:
+                self._lanes.submit(self.call, owner, f"{kind} {lane}", drops, create, _nothing)
 
     def spread(
         self,
@@ -61,7 +74,7 @@ class Scratch:
         items: Sequence[Item],
     ) -> list[Result]:
         """``function`` of ``argument`` and all ``items``, dealt out to sessions side by side; results in the items' order."""
-        lanes = min(_LANES, len(items) // _LEAST_A_LANE or 1)
+        lanes = _lanes_for(len(items))
         computing = [
             self._lanes.submit(self.call, owner, f"{kind} {lane}", drops, create, function, argument, items[lane::lanes])
             for lane in range(lanes)
@@ -71,7 +84,8 @@ class Scratch:
             wait(computing)
         except BaseException:  # Ctrl-C reaches this thread only: the others would go on to their end
             for lane in range(lanes):
-                self._sessions[f"{kind} {lane}"].kill()
+                if session := self._sessions.get(f"{kind} {lane}"):
+                    session.kill()
             raise
         for lane, computed in enumerate(computing):
             results[lane::lanes] = computed.result()
@@ -87,25 +101,22 @@ class Scratch:
         *arguments: object,
     ) -> Result:
         """Run ``function`` in the worker of session ``kind``, on the tables that ``create`` makes and ``drops`` remove."""
-        if kind not in self._sessions:
-            self._sessions[kind] = Session(self._location, Limits(threads=1, memory_bytes=_MEMORY_BYTES)).__enter__()
-        session = self._sessions[kind]
-        if self._owners.get(kind) is not owner:
-            self._owners.pop(kind, None)
-            for statement in self._drops.get(kind, ()):
-                session.execute(statement)
-            self._drops[kind] = drops
-            create(session)
-            self._owners[kind] = owner
-        try:
-            return session.call(function, *arguments, limit_s=RUN_LIMIT_S)
-        except (StatementTimeout, WorkerLost):
-            self._owners.pop(kind, None)  # the process may be a new one, without the tables
-            raise
-
-    def forget(self, owner: object) -> None:
-        """Load the databases of ``owner`` anew before their next use."""
-        self._owners = {kind: known for kind, known in self._owners.items() if known is not owner}
+        with self._turns.setdefault(kind, threading.Lock()):
+            if kind not in self._sessions:
+                self._sessions[kind] = Session(self._location, Limits(threads=1, memory_bytes=_MEMORY_BYTES)).__enter__()
+            session = self._sessions[kind]
+            if self._owners.get(kind) is not owner:
+                self._owners.pop(kind, None)
+                for statement in self._drops.get(kind, ()):
+                    session.execute(statement)
+                self._drops[kind] = drops
+                create(session)
+                self._owners[kind] = owner
+            try:
+                return session.call(function, *arguments, limit_s=RUN_LIMIT_S)
+            except (StatementTimeout, WorkerLost):
+                self._owners.pop(kind, None)  # the process may be a new one, without the tables
+                raise
 
     def close(self) -> None:
         """End the processes."""
@@ -114,6 +125,14 @@ class Scratch:
             session.close()
         self._sessions.clear()
         self._owners.clear()
+
+
+def _lanes_for(items: int) -> int:
+    return min(_LANES, items // _LEAST_A_LANE or 1)
+
+
+def _nothing(_: Connection) -> None:
+    """Worker side: nothing to do but what comes before a call."""
 
 
 def describe(connection: Connection, text: str, bindings: Bindings) -> tuple[tuple[str, str], ...]:
@@ -131,25 +150,46 @@ def load(connection: Connection, statements: Sequence[str], schema: Schema, data
 
 
 def answer_all(connection: Connection, dialect: str, probes: Sequence[Probe]) -> list[Answer]:
-    """Worker side: answer each probe on its database."""
-    answers = []
-    for number, sql, bindings in probes:
-        connection.execute(_SWITCH.get(dialect, _SWITCH[""]).format(number))
-        answers.append(answer(connection, sql, bindings))
-    return answers
+    """Worker side: answer each probe on its database; each query is planned once, whatever the number of databases."""
+    positions: dict[tuple[str, Bindings], list[int]] = {}
+    for position, (_, sql, bindings) in enumerate(probes):
+        positions.setdefault((sql, bindings), []).append(position)
+    answers: dict[int, Answer] = {}
+    for (sql, bindings), own in positions.items():
+        with ExitStack() as stack:
+            try:
+                statement = stack.enter_context(connection.prepared(sql, bindings))
+            except (StatementError, StatementOutOfMemory):
+                statement = sql  # fails in its own words
+            for position in own:
+                connection.execute(_SWITCH.get(dialect, _SWITCH[""]).format(probes[position][0]))
+                answers[position] = answer(connection, statement, bindings)
+    return [answers[position] for position in range(len(probes))]
 
 
-_SWITCH = {"duckdb": f"SET VARIABLE {_NUMBER} = {{}}", "": f"UPDATE {_NUMBER} SET number = {{}}"}
-_CURRENT = {"duckdb": f"getvariable('{_NUMBER}')", "": f"(SELECT number FROM {_NUMBER})"}
+# The numbers of all databases stay in the table. With nothing but the current one, or the number as a constant, the engine could
+# draw conclusions from it while it plans, and the plan would be stale on the next database.
+_SWITCH = {
+    "duckdb": f"UPDATE {_NUMBER} SET current = (number = {{}})",
+    "": f"UPDATE {_NUMBER} SET number = {{}}",
+}
+_NUMBERS = {
+    "duckdb": f"CREATE TABLE {_NUMBER} AS SELECT n::INTEGER AS number, n = 0 AS current FROM range(-1, {{}}) AS numbers(n)",
+    "": f"CREATE TABLE {_NUMBER} AS SELECT 0 AS number",
+}
+_CURRENT = {
+    "duckdb": f"{_NUMBER} IN (SELECT number FROM {_NUMBER} WHERE current)",
+    "": f"{_NUMBER} = (SELECT number FROM {_NUMBER})",
+}
 
 
 def _stored_name(position: int) -> str:
     return f"querywright_rows_{position}"
 
 
-def loading(create_table: Callable[[object], str], schema: Schema, dialect: str) -> list[str]:
-    """The statements that create the numbered tables of a schema and the views over them."""
-    statements = [f"CREATE TABLE {_NUMBER} AS SELECT 0 AS number"]
+def loading(create_table: Callable[[object], str], schema: Schema, dialect: str, databases: int) -> list[str]:
+    """The statements that create the numbered tables of a schema, for so many databases, and the views over them."""
+    statements = [_NUMBERS.get(dialect, _NUMBERS[""]).format(databases)]
     current = _CURRENT.get(dialect, _CURRENT[""])
     for position, table in enumerate(schema.tables):
         plain = tuple(replace(column, not_null=None) for column in table.columns)
@@ -158,9 +198,7 @@ def loading(create_table: Callable[[object], str], schema: Schema, dialect: str)
         namespace, _, _ = table.name.rpartition(".")
         statements += [f'CREATE SCHEMA IF NOT EXISTS "{namespace}"'] if namespace else []
         names = ", ".join(_quoted(column.name) for column in table.columns)
-        statements.append(
-            f"CREATE VIEW {target(table.name)} AS SELECT {names} FROM {_stored_name(position)} WHERE {_NUMBER} = {current}"
-        )
+        statements.append(f"CREATE VIEW {target(table.name)} AS SELECT {names} FROM {_stored_name(position)} WHERE {current}")
     return statements
 
 

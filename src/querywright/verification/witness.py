@@ -108,6 +108,8 @@ class Laboratory:
         self._builder = Builder(targets, self.bindings, seed, crowded=crowded)
         self.base = [self._builder.witness(position) for position in range(databases)]
         self._answers: list[Answer] | None = None
+        self._loaded = object()
+        """Stands for the databases as they are now; sessions that hold older ones load them anew."""
 
     def __enter__(self) -> Laboratory:
         return self
@@ -182,7 +184,7 @@ class Laboratory:
     def _renew(self) -> None:
         self.__dict__.pop("probes", None)
         self._answers = None
-        self.scratch.forget(self)
+        self._loaded = object()
 
     def differing(self, candidate: str) -> Iterator[int]:
         """Positions of the probes where the candidate's answer differs."""
@@ -240,7 +242,8 @@ class Laboratory:
     def describe(self, text: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a query's output columns; raises `StatementError` where the engine refuses it."""
         parameters = self.base[0].parameters if self.base else ()
-        return self.scratch.call(self, "views 0", removing(self.schema), self._load, describe, text, parameters)
+        self.scratch.begin(self._loaded, "views", removing(self.schema), self._load, len(self.base))
+        return self.scratch.call(self._loaded, "views 0", removing(self.schema), self._load, describe, text, parameters)
 
     @cached_property
     def variants(self) -> dict[int, str]:
@@ -291,10 +294,11 @@ class Laboratory:
         )
 
     def _ask(self, probes: list[Probe]) -> list[Answer]:
-        return self.scratch.spread(self, "views", removing(self.schema), self._load, answer_all, self.dialect, probes)
+        return self.scratch.spread(self._loaded, "views", removing(self.schema), self._load, answer_all, self.dialect, probes)
 
     def _load(self, session: Session) -> None:
-        session.call(load, loading(self.engine.create_table, self.schema, self.dialect), self.schema, self.base)
+        statements = loading(self.engine.create_table, self.schema, self.dialect, len(self.base))
+        session.call(load, statements, self.schema, self.base)
 
     # ------------------------------------------------------------------ confirming
 
