@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from querywright.settings import settings
 
 # Looked through for doctests, the conftest modules of several folders would collide by name; pytest loads them all the same.
 collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # nothing is asserted of times
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

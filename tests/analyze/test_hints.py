@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlglot import exp
 
 from querywright.analyze import Analysis, analyze
 from querywright.analyze.figures import Figure, engine_version, known_figures, promise, read_figures, version_key, write_figures
@@ -146,6 +147,21 @@ def test_proposals_follow_the_hints_and_never_repeat(keep: Keep) -> None:
     fingerprints = [proposal.candidate.query.fingerprint for proposal in proposals]
     assert len(set(fingerprints)) == len(fingerprints)
     assert found.query.fingerprint not in fingerprints
+
+
+def test_a_candidate_is_printed_once_and_only_when_its_text_is_wanted(keep: Keep) -> None:
+    keep()
+    printed: list[str] = []
+
+    def render(tree: exp.Query) -> str:
+        printed.append(tree.sql("duckdb"))
+        return printed[-1]
+
+    first, *others = rules.propose(analyzed(SORTED_AND_DISTINCT), (), (), render, 0)
+    assert others and not printed
+    assert first.candidate.query.sql == first.candidate.query.sql == printed[0]
+    assert (first.candidate.query.fingerprint, first.candidate.steps) == (first.fingerprint, first.steps)
+    assert len(printed) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -84,6 +84,7 @@ OPTIONS: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "no such query": (("missing.sql", "--db", "sales.duckdb"), ("missing.sql does not exist", "Name a .sql file")),
     "a folder as query": ((".", "--db", "sales.duckdb"), (". is a folder", "Name one .sql file")),
     "no database": (("slow.sql",), ("No database was named", "--db")),
+    "an empty database name": (("slow.sql", "--db", ""), ("No database was named", "--db")),
     "no such database": (("slow.sql", "--db", "missing.duckdb"), ("missing.duckdb does not exist", "A database is")),
     "an empty file": (("slow.sql", "--db", "empty.duckdb"), ("empty.duckdb is empty", "A database is")),
     "a text file": (("slow.sql", "--db", "slow.sql"), ("slow.sql", "A database is")),
@@ -133,6 +134,16 @@ def test_every_command_says_what_is_missing(command: str, sales: Path, desk: Pat
     before = checksum(desk)
     refused(qw(command, *files, "--db", sales), "missing")
     assert checksum(desk) == before
+
+
+def test_a_view_of_a_table_that_is_gone(sales: Path, desk: Path, save: Save, qw: Command) -> None:
+    save("SELECT a FROM orphan")
+    with duckdb.connect(str(save(sales.read_bytes(), "old.duckdb"))) as connection:
+        connection.execute("CREATE TABLE gone (a INTEGER); CREATE VIEW orphan AS SELECT a FROM gone; DROP TABLE gone")
+    answer = qw("analyze", "slow.sql", "--db", "old.duckdb")
+    assert answer.code == 2, answer
+    assert "slow.sql is refused by old.duckdb" in answer.err
+    assert "Traceback" not in answer.err
 
 
 def test_an_output_that_cannot_be_written_is_known_before_the_search(sales: Path, desk: Path, save: Save, qw: Command) -> None:

@@ -177,3 +177,19 @@ def test_fractions_are_checked(fraction: float, tmp_path: Path) -> None:
     database = open_database("tpch:sf=0.01")
     with pytest.raises(InputError, match="cannot hold"):
         sample(database, fraction, folder=tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "sqlite"])
+def test_views_of_tables_that_are_gone_are_left_out(engine: str, tmp_path: Path) -> None:
+    path = tmp_path / f"old.{engine}"
+    with closing(duckdb.connect(str(path)) if engine == "duckdb" else sqlite3.connect(path)) as connection:
+        for statement in (
+            "CREATE TABLE t (a VARCHAR COLLATE NOCASE)",
+            "CREATE VIEW v AS SELECT a FROM t",
+            "CREATE TABLE gone (a INTEGER)",
+            "CREATE VIEW orphan AS SELECT a FROM gone",
+            "DROP TABLE gone",
+        ):
+            connection.execute(statement)
+    part = sample(open_database(str(path)), folder=tmp_path / "samples")
+    assert rows_of(part, "SELECT a FROM v") == []

@@ -52,6 +52,7 @@ def test_wrong_queries_and_parameters_say_what_there_is(text: str, part: str | N
 def test_query_texts_come_in_the_dialect_of_the_engine() -> None:
     assert "extract(year" in workload_query("tpch:7").lower()
     assert "strftime('%y'" in workload_query("tpch:7,engine=sqlite").lower()
+    assert "strftime('%y'" in workload_query("tpch:7", "sqlite").lower()
     with pytest.raises(QueryError, match="names no query"):
         workload_query("tpch")
 

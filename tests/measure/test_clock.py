@@ -168,7 +168,7 @@ def test_a_clear_gain_takes_fewer_seconds_to_confirm_than_a_doubtful_one() -> No
     for ratio in (1.2, 2.0):
         clock = Clock(constant(0.1, 0.1 / ratio), "test.duckdb")
         pairs.append(len(clock.confirm(ORIGINAL, CANDIDATE, screened=clock.screen(ORIGINAL, CANDIDATE)).candidate))
-    assert pairs == [54, 20]
+    assert pairs == [54, 40]
 
 
 @pytest.mark.parametrize("seed", range(30))

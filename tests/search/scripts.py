@@ -104,7 +104,7 @@ def play(mode: str, script: Script, attempts: int | None = None, done: Sequence[
         proposals = list(script.positions.get(name, []))
         if script.budget.seed:
             Random(script.budget.seed).shuffle(proposals)
-        return analysis(), (Proposal(candidate(proposal, name, position.steps), TREE) for proposal in proposals)
+        return analysis(), (Proposal.of(candidate(proposal, name, position.steps), TREE) for proposal in proposals)
 
     if done is None:
         judge_earlier = partial(attempt_of, on_sample=mode == "swarm")

@@ -1,4 +1,4 @@
-"""SQLite compares texts in the collation of the left operand: rules that turn ``=`` into IN must not change it."""
+"""SQLite compares texts in the collation of the left operand: rules that rewrite comparisons must not change it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ SCHEMA = schema_of(
     "sqlite",
 )
 
+NEAREST = "SELECT b.x FROM b WHERE"
+
 
 @pytest.mark.parametrize(
     ("transform", "sql", "fires"),
@@ -25,6 +27,8 @@ SCHEMA = schema_of(
         ("distinct_join_to_semi_join", "SELECT DISTINCT a.id FROM a JOIN c ON a.tag = c.tag", True),
         ("distinct_join_to_semi_join", "SELECT DISTINCT a.id FROM a JOIN c ON c.tag = a.tag", False),
         ("transfer_filter_to_key", "SELECT a.id, b.x FROM a, b WHERE a.tag = b.tag AND b.x > 1", False),
+        ("decorrelate_nearest_row", f"SELECT ({NEAREST} b.tag < a.tag ORDER BY b.tag DESC LIMIT 1) AS x FROM a", False),
+        ("decorrelate_nearest_row", f"SELECT ({NEAREST} b.tag < o.tag ORDER BY b.tag DESC LIMIT 1) AS x FROM b AS o", True),
     ],
 )
 def test_texts_keep_their_collation(transform: str, sql: str, fires: bool) -> None:

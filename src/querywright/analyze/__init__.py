@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlglot import exp
 
@@ -26,12 +27,16 @@ class Analysis:
     tree: exp.Query
     schema: Schema
     facts: Facts
-    graph: QueryGraph
     findings: tuple[Finding, ...]
     blocked: tuple[Obstacle, ...]
     hints: tuple[Hint, ...]
     work: Work
     plan: PlanNode | None = None
+
+    @cached_property
+    def graph(self) -> QueryGraph:
+        """The blocks of the query and who reads whom."""
+        return query_graph(self.facts)
 
 
 def analyze(
@@ -48,7 +53,6 @@ def analyze(
         tree,
         schema,
         facts,
-        query_graph(facts),
         tuple(findings),
         tuple(obstacles),
         hints(findings, facts, engine, found, work),

@@ -41,11 +41,11 @@ def prepare(
     read = {table.name.lower() for table in parsed.find_all(exp.Table)}
     tables = tuple(t for t in opened.schema.tables if t.name.lower() in read or t.name.lower().rpartition(".")[2] in read)
     qualify(parsed, opened.schema, dialect, source=source)
-    known = discover_keys(replace(opened, schema=Schema(tables)))
     with Session(opened.location) as session:
         try:
             outputs = [column for column, _ in session.describe(text, bindings[0] if bindings else ())]
         except ExecutionError as error:
             raise QueryError(f"{source} is refused by {opened.name}: {error.message}", "Correct the query.") from error
+    known = discover_keys(replace(opened, schema=Schema(tables)))
     tree = qualify(parsed, known.schema, dialect, outputs, source)
     return Prepared(Query(text, dialect, fingerprint(tree, dialect), bindings, name), tree, known)

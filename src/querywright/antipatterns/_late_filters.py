@@ -12,7 +12,7 @@ from querywright.antipatterns._blocks import fills_earlier_sources
 from querywright.sql.disjointness import branches
 from querywright.sql.facts import Facts, Source
 from querywright.sql.nullability import has_grouping_sets
-from querywright.sql.predicates import set_where, where_conjuncts
+from querywright.sql.predicates import column_key, set_where, where_conjuncts
 
 _ROW_COUNTING = ("limit", "offset", "fetch", "sample", "laterals", "qualify")
 
@@ -44,7 +44,7 @@ def filter_late(facts: Facts, windowed: bool) -> bool:
             body = source.query
             if not isinstance(body, exp.Select) or _readers(source, facts) > 1:
                 continue
-            passing = {name: node for name, node in _passing_outputs(body).items() if isinstance(node, exp.Column)}
+            passing = {name: node for name, node in _passing_outputs(body, facts).items() if isinstance(node, exp.Column)}
             outputs = {node.sql(facts.dialect): exp.column(name, source.alias) for name, node in passing.items()}
             for predicate in where_conjuncts(body):
                 columns = list(predicate.find_all(exp.Column))
@@ -66,7 +66,7 @@ def _late(select: exp.Select, source: Source, facts: Facts) -> Iterator[exp.Expr
     if source.query is None:
         return
     blocks = [block for block in branches(source.query) if isinstance(block, exp.Select)]
-    passing = [dict(zip(source.query.named_selects, _in_order(block), strict=True)) for block in blocks]
+    passing = [dict(zip(source.query.named_selects, _in_order(block, facts), strict=True)) for block in blocks]
     for predicate in where_conjuncts(select):
         columns = list(predicate.find_all(exp.Column))
         own = all(column.table == source.alias and all(outputs.get(column.name) for outputs in passing) for column in columns)
@@ -104,12 +104,12 @@ def _works(body: exp.Select, windowed: bool) -> bool:
     return windows if windowed else not windows and (body.args.get("group") is not None or distinct is not None)
 
 
-def _passing_outputs(body: exp.Select) -> dict[str, exp.Expr]:
-    """Outputs that are constants, or plain columns by which groups and windows divide the rows."""
-    return {name: node for name, node in zip(body.named_selects, _in_order(body), strict=True) if node is not None}
+def _passing_outputs(body: exp.Select, facts: Facts) -> dict[str, exp.Expr]:
+    """Outputs that are constants, or plain columns by which groups and windows divide the rows, or which those of windows fix."""
+    return {name: node for name, node in zip(body.named_selects, _in_order(body, facts), strict=True) if node is not None}
 
 
-def _in_order(body: exp.Select) -> list[exp.Expr | None]:
+def _in_order(body: exp.Select, facts: Facts) -> list[exp.Expr | None]:
     """The outputs of ``body``; None for those that a filter on its input cannot use."""
     group = body.args.get("group")
     aggregated = [call for call in body.find_all(exp.AggFunc) if call.parent_select is body]
@@ -117,13 +117,18 @@ def _in_order(body: exp.Select) -> list[exp.Expr | None]:
         return [None] * len(body.expressions)
     if group is None and any(not isinstance(call.parent, exp.Window) for call in aggregated):
         return [None] * len(body.expressions)
-    divisions = [group.expressions] if group is not None else []
-    divisions += [node.args.get("partition_by") or [] for node in body.find_all(exp.Window) if node.parent_select is body]
+    windows = [node.args.get("partition_by") or [] for node in body.find_all(exp.Window) if node.parent_select is body]
+    partitions = [
+        (keys, facts.determined(body, [column_key(k) for k in keys if isinstance(k, exp.Column)])[0]) for keys in windows
+    ]
+
+    def divides(value: exp.Column) -> bool:
+        grouping = group is None or value in group.expressions
+        return grouping and all(value in keys or column_key(value) in known for keys, known in partitions)
+
     values = [projection.unalias() for projection in body.expressions]
     return [
-        value
-        if isinstance(value, exp.Literal) or (isinstance(value, exp.Column) and all(value in part for part in divisions))
-        else None
+        value if isinstance(value, exp.Literal) or (isinstance(value, exp.Column) and divides(value)) else None
         for value in values
     ]
 

@@ -18,8 +18,10 @@ SEVERITY: Severity = "high"
 CURES: tuple[str, ...] = (
     "decorrelate_scalar_aggregate",
     "decorrelate_top_row",
+    "decorrelate_nearest_row",
     "aggregate_subquery_to_window",
     "running_sum_to_window",
+    "running_sum_lookup_to_window",
 )
 
 

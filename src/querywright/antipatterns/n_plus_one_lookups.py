@@ -17,7 +17,7 @@ from querywright.sql.correlation import Correlation, correlation, scalar_subquer
 from querywright.sql.facts import Facts
 
 SEVERITY: Severity = "high"
-CURES: tuple[str, ...] = ("decorrelate_scalar_aggregate",)
+CURES: tuple[str, ...] = ("decorrelate_scalar_aggregate", "decorrelate_key_lookup")
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:

@@ -19,7 +19,7 @@ CURES: tuple[str, ...] = ("push_predicate_down",)
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
-    """Conjuncts of WHERE on columns by which every window of the derived table partitions."""
+    """Conjuncts of WHERE on columns by which every window of the derived table partitions, or that those determine by a key."""
     for late in late_filters(facts, windowed=True):
         text = " AND ".join(predicate.sql(facts.dialect) for predicate in late.predicates)
         yield Occurrence(late.predicates[0], f"{text} drops partitions of {late.source.alias} after its windows were computed")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from querywright.databases.database import Database
 from querywright.databases.names import listed, quoted, table_name
 from querywright.engines.session import Session
-from querywright.errors import ContractError
+from querywright.errors import ContractError, StatementError
 from querywright.sql.schema import Column, Key, Table
 from querywright.values import Premise
 
@@ -69,7 +69,10 @@ def _discovered(session: Session, engine: str, table: Table) -> Table:
     """Only what the data was found to satisfy: the table's checked keys and NOT NULL columns."""
     nothing = Table(table.name, ())
     name = table_name(table.name, engine)
-    (rows,) = _counts(session, name, ["COUNT(*)"])
+    try:
+        (rows,) = _counts(session, name, ["COUNT(*)"])
+    except StatementError:  # a view of a table that is gone: a query that reads it gets the engine's message
+        return nothing
     # With fewer than two rows everything is unique, which says nothing.
     if not 2 <= rows <= LARGEST_TABLE_TO_DISCOVER:
         return nothing
@@ -97,4 +100,4 @@ def _counts(session: Session, table: str, counts: Sequence[str]) -> tuple[int, .
 def _may_be_key(table: Table, column: Column) -> bool:
     named_like_key = column.name.lower() == "id" or column.name.lower().endswith(_KEY_ENDINGS)
     inexact = any(part in column.type.upper() for part in _NO_KEY_TYPES)
-    return (named_like_key or column is table.columns[0]) and not inexact
+    return (named_like_key or column is table.columns[0]) and not inexact and not column.collated

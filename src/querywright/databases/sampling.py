@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ from querywright.databases.references import referring_first, sampling_columns, 
 from querywright.databases.scratch import BUCKETS, SCRATCH, Scratch
 from querywright.engines.protocol import Location
 from querywright.engines.session import Session
-from querywright.errors import InputError
+from querywright.errors import InputError, StatementError
 from querywright.settings import settings
 from querywright.sql.schema import Schema, Table
 from querywright.workloads.driver import FILE_SUFFIX, file_once
@@ -92,7 +93,10 @@ def _draw(copy: _Copy, source: Database, fraction: float, seed: int, progress: P
             chosen = f"{bucket} < {round(fraction * BUCKETS)}"
             copy.insert(table, [chosen, *copy.missing(table, tables[:position])])
     copy.close_circles(tables)
-    for statement in (*views.values(), *scratch.finish(session)):
+    for statement in views.values():
+        with suppress(StatementError):  # a view of a table that is gone can be read in the source no more than here
+            session.execute(statement)
+    for statement in scratch.finish(session):
         session.execute(statement)
 
 

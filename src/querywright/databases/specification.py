@@ -47,15 +47,15 @@ def workload_instance(specification: str) -> Instance | None:
     return instance(name, given)
 
 
-def workload_query(specification: str) -> str:
-    """The SQL of the workload query that ``specification`` names, in the dialect of its engine.
+def workload_query(specification: str, engine: str | None = None) -> str:
+    """The SQL of the workload query that ``specification`` names, in the dialect of ``engine``, or of the one it names itself.
 
     Raises `QueryError` where it names no query.
     """
     chosen, query = workload_instance(specification), parse_spec(specification)[1]
     if chosen is None or query is None:
         raise QueryError(f"{specification} names no query of a workload.", "Write for example tpcds:15.")
-    return chosen.workload.queries(chosen.engine)[query]
+    return chosen.workload.queries(engine or chosen.engine)[query]
 
 
 def _listed(names: tuple[str, ...]) -> str:

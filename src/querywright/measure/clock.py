@@ -27,7 +27,7 @@ MOST_PAIRS = 61
 
 CONFIRMATION_S = 10.0
 CLEARLY = 1.5
-CLEAR_S = 3.0
+CLEAR_S = 6.0
 """Seconds for more pairs than the fewest; a candidate that was clearly faster needs few of them."""
 
 HOPELESS = 1.3

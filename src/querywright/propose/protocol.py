@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from sqlglot import exp
@@ -18,10 +19,26 @@ Print = Callable[[exp.Query], str]
 
 @dataclass(frozen=True)
 class Proposal:
-    """A candidate together with its qualified tree, so that it can be expanded further without parsing again."""
+    """A candidate that is not written down before somebody asks for its text: most proposals are never judged.
 
-    candidate: Candidate
+    ``tree`` is qualified, so that the proposal can be expanded further without parsing again; it has no types until it is
+    analyzed. ``fingerprint`` and ``steps`` are those of the candidate, which ``write`` makes.
+    """
+
+    fingerprint: str
+    steps: tuple[Step, ...]
     tree: exp.Query
+    write: Callable[[], Candidate]
+
+    @classmethod
+    def of(cls, candidate: Candidate, tree: exp.Query) -> Proposal:
+        """The proposal of a candidate that is written already."""
+        return cls(candidate.query.fingerprint, candidate.steps, tree, lambda: candidate)
+
+    @cached_property
+    def candidate(self) -> Candidate:
+        """The candidate with its text, written when it is first asked for."""
+        return self.write()
 
 
 class Proposer(Protocol):
@@ -38,9 +55,14 @@ class Proposer(Protocol):
 
 
 def proposal(
-    analysis: Analysis, tree: exp.Query, steps: Sequence[Step], origin: Origin, text: str, identity: str | None = None
+    analysis: Analysis, tree: exp.Query, steps: Sequence[Step], origin: Origin, render: Print, identity: str | None = None
 ) -> Proposal:
-    """Build a proposal from a rewritten tree and its printed text; ``identity`` is the tree's fingerprint where it is known."""
-    dialect = analysis.query.dialect
-    query = Query(text, dialect, identity or fingerprint(tree, dialect), analysis.query.bindings, analysis.query.name)
-    return Proposal(Candidate(query, analysis.query.fingerprint, tuple(steps), origin), tree)
+    """Build a proposal from a rewritten tree, which ``render`` prints; ``identity`` is its fingerprint where that is known."""
+    original, taken = analysis.query, tuple(steps)
+    fingerprinted = identity or fingerprint(tree, original.dialect)
+
+    def write() -> Candidate:
+        query = Query(render(tree), original.dialect, fingerprinted, original.bindings, original.name)
+        return Candidate(query, original.fingerprint, taken, origin)
+
+    return Proposal(fingerprinted, taken, tree, write)

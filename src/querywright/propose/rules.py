@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from querywright.analyze import Analysis
+from querywright.errors import ContractError
 from querywright.propose.protocol import Print, Proposal, proposal
 from querywright.sql.fingerprint import fingerprint
 from querywright.transforms.driver import Rewritten, apply, apply_everywhere
 from querywright.values import Attempt, Origin, Step
+
+_LOG = logging.getLogger(__name__)
 
 _MOST_SITES = 4
 """Sites of a transform that are tried one by one, the heaviest; more are reached together or step by step."""
@@ -21,12 +26,15 @@ def propose(
     """Candidates in the order of the hints, none of them twice; ``seed`` shuffles transforms that promise the same."""
     origin = Origin("rules", seed=seed)
     known = {analysis.query.fingerprint, *(attempt.candidate.query.fingerprint for attempt in feedback)}
+    done: set[str] = set()
     for rewritten in _rewritten(analysis, seed):
+        if rewritten.text in done:
+            continue
+        done.add(rewritten.text)
         identity = fingerprint(rewritten.tree, analysis.query.dialect)
         if identity not in known:
             known.add(identity)
-            text = render(rewritten.tree)
-            yield proposal(analysis, rewritten.tree, (*steps, rewritten.step), origin, text, identity)
+            yield proposal(analysis, rewritten.tree, (*steps, rewritten.step), origin, render, identity)
 
 
 def _rewritten(analysis: Analysis, seed: int) -> Iterator[Rewritten]:
@@ -37,14 +45,27 @@ def _rewritten(analysis: Analysis, seed: int) -> Iterator[Rewritten]:
     names = [hint.transform for hint in sorted(shuffled, key=lambda hint: (-hint.rank, -hint.confidence))]
     first: dict[str, Rewritten] = {}
     for name in names:
-        first[name] = apply(analysis.tree, schema, dialect, name, 0)
-        everywhere = apply_everywhere(analysis.tree, schema, dialect, name, first=first[name])
-        if everywhere is not None:
-            yield everywhere
+        site = next(finding.site for finding in analysis.findings if finding.transform == name)
+        alone = _sound(partial(apply, analysis.tree, schema, dialect, name, 0, site))
+        if alone is not None:
+            first[name] = alone
+            everywhere = _sound(partial(apply_everywhere, analysis.tree, schema, dialect, name, first=alone))
+            yield everywhere or alone
     by_weight = sorted(analysis.findings, key=lambda finding: -analysis.work.share(finding.site.node))
     sites = {name: [finding for finding in by_weight if finding.transform == name] for name in names}
     for turn in range(_MOST_SITES):
         for name in names:
-            if len(sites[name]) > max(1, turn):
-                index = sites[name][turn].index
-                yield apply(analysis.tree, schema, dialect, name, index) if index else first[name]
+            if name in first and len(sites[name]) > max(1, turn):
+                index, site = sites[name][turn].index, sites[name][turn].site
+                single = _sound(partial(apply, analysis.tree, schema, dialect, name, index, site)) if index else first[name]
+                if single is not None:
+                    yield single
+
+
+def _sound(rewrite: Callable[[], Rewritten | None]) -> Rewritten | None:
+    """The rewrite, or None where the transform breaks its contract: a defect of one transform must not end a search."""
+    try:
+        return rewrite()
+    except ContractError as error:
+        _LOG.warning("Left out: %s", error)
+        return None

@@ -23,9 +23,9 @@ _STEEPNESS = 0.5
 
 def family(proposal: Proposal) -> str:
     """The name, one of the twelve, of the transform applied last; "" where the proposer does not say."""
-    if not proposal.candidate.steps:
+    if not proposal.steps:
         return ""
-    name, known = proposal.candidate.steps[-1].transform, transforms()
+    name, known = proposal.steps[-1].transform, transforms()
     return known[name].FAMILY if name in known else name
 
 
@@ -36,7 +36,7 @@ def leading(proposals: Iterable[Proposal], families: Collection[str]) -> list[Pr
 
 def rooted(proposal: Proposal, start: Position) -> Proposal:
     """The proposal as what it also is: a rewrite of the original, which all its steps lead from."""
-    return replace(proposal, candidate=replace(proposal.candidate, parent=start.query.fingerprint))
+    return replace(proposal, write=lambda: replace(proposal.candidate, parent=start.query.fingerprint))
 
 
 class Composer:
@@ -62,7 +62,7 @@ class Composer:
         random = Random(f"{self._seed}-{number}")
         for wanted in dict.fromkeys((length, *range(1, LONGEST + 1))):
             for drawn in self._drawn(families, wanted, random):
-                if drawn.candidate.query.fingerprint not in taken:
+                if drawn.fingerprint not in taken:
                     return rooted(drawn, self._start)
         return None
 
@@ -80,12 +80,12 @@ class Composer:
         reached = None
         passed = {self._start.query.fingerprint}
         for _ in range(length):
-            drawn = _early_one((one for one in ahead if one.candidate.query.fingerprint not in passed), random)
+            drawn = _early_one((one for one in ahead if one.fingerprint not in passed), random)
             if drawn is None:
                 break
             reached = drawn
-            passed.add(drawn.candidate.query.fingerprint)
-            ahead = self._expanded(Position(drawn.candidate.query, drawn.tree, drawn.candidate.steps))
+            passed.add(drawn.fingerprint)
+            ahead = self._expanded(Position(drawn.candidate.query, drawn.tree, drawn.steps))
         return reached
 
     def _expanded(self, position: Position) -> _Expansion:

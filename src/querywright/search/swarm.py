@@ -36,7 +36,7 @@ def run(
         if tally.spent():
             break
     for _, judged in sorted(on_sample.items()):
-        tally.add(Proposal(judged.attempt.candidate, judged.tree), judged.attempt)
+        tally.add(Proposal.of(judged.attempt.candidate, judged.tree), judged.attempt)
         yield judged.attempt
     for judged in _best(tally, list(on_sample.values()), budget.beam):
         if tally.spent():
@@ -45,7 +45,7 @@ def run(
         earlier = on_full.get(judged.iteration)
         attempt = earlier.attempt if earlier is not None else judge(candidate)
         before = tally.best
-        tally.add(Proposal(candidate, judged.tree), attempt)
+        tally.add(Proposal.of(candidate, judged.tree), attempt)
         listen(Judged(judged.iteration, attempt, judged.tree))
         yield attempt
         best = attempt if tally.usable(attempt) else None
@@ -70,7 +70,7 @@ def _generations(
         if proposal is None or tally.spent():
             break
         proposals[number] = proposal
-        taken.add(proposal.candidate.query.fingerprint)
+        taken.add(proposal.fingerprint)
         listen(IterationStarted(number, total, (start,), analysis, examples))
     return proposals
 

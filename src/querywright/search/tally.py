@@ -40,16 +40,16 @@ class Tally:
 
     def seen(self, proposal: Proposal) -> bool:
         """Whether an equal candidate, or the original itself, was counted already."""
-        return proposal.candidate.query.fingerprint in self._seen
+        return proposal.fingerprint in self._seen
 
     def earlier(self, proposal: Proposal) -> Attempt | None:
         """The judgement that an interrupted run made of an equal candidate."""
-        return self._earlier.get(proposal.candidate.query.fingerprint)
+        return self._earlier.get(proposal.fingerprint)
 
     def add(self, proposal: Proposal, attempt: Attempt) -> None:
         """Count an attempt."""
         self.attempts.append(attempt)
-        self._seen.add(proposal.candidate.query.fingerprint)
+        self._seen.add(proposal.fingerprint)
         if not self.usable(attempt):
             return
         position = Position(attempt.candidate.query, proposal.tree, attempt.candidate.steps, self.ratio(attempt), attempt)

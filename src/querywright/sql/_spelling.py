@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import TokenType
 
+from querywright.sql.names import needs_quotes
 from querywright.sql.trees import copied
 
-_BARE = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _QUOTED = {kind for kind in TokenType if kind.name.endswith("STRING")} | {TokenType.IDENTIFIER}
 _NAMES = {TokenType.VAR, TokenType.NUMBER} | _QUOTED
 
@@ -42,7 +38,7 @@ def simplified(tree: exp.Expr, dialect: str) -> exp.Expr:
     copy = copied(tree)
     for node in copy.walk():
         if isinstance(node, exp.Identifier) and node.quoted:
-            node.set("quoted", _needs_quotes(node.name, dialect))
+            node.set("quoted", needs_quotes(node.name, dialect))
         elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             alias = node.args.get("alias")
             if alias and not alias.args.get("columns") and node.alias == node.name:
@@ -54,11 +50,7 @@ def simplified(tree: exp.Expr, dialect: str) -> exp.Expr:
 
 def needed_quotes(name: exp.Identifier, dialect: str) -> exp.Identifier:
     """A copy of ``name``, quoted only if it must be."""
-    return exp.Identifier(this=name.name, quoted=bool(name.quoted) and _needs_quotes(name.name, dialect))
-
-
-def _needs_quotes(name: str, dialect: str) -> bool:
-    return not _BARE.match(name) or name in _reserved(dialect)
+    return exp.Identifier(this=name.name, quoted=bool(name.quoted) and needs_quotes(name.name, dialect))
 
 
 def _unaliased(projection: exp.Expr) -> exp.Expr:
@@ -70,11 +62,3 @@ def _unaliased(projection: exp.Expr) -> exp.Expr:
         if isinstance(inner, exp.Literal) and in_exists:
             return inner
     return projection
-
-
-@lru_cache(maxsize=8)
-def _reserved(dialect: str) -> frozenset[str]:
-    """Names that some parser would take for a keyword; DuckDB's list is PostgreSQL's and stands in where none is known."""
-    known = {dialect, "duckdb"}
-    words = {word.lower() for name in known for word in Dialect.get_or_raise(name).generator_class.RESERVED_KEYWORDS}
-    return frozenset(words | {word.lower() for word in Dialect.get_or_raise(dialect).tokenizer_class.KEYWORDS})

@@ -13,6 +13,7 @@ from typing import Literal
 
 from sqlglot import exp
 
+from querywright.sql.correlation import grouped
 from querywright.sql.facts import Facts, Premises
 from querywright.sql.nullability import has_grouping_sets
 from querywright.sql.order import order_sensitive_calls
@@ -22,6 +23,7 @@ from querywright.sql.volatility import frozen_calls, function_name, random_calls
 AmbiguityKind = Literal["random", "clock", "limit", "distinct_on", "window_ties", "row_order", "any_value", "sample"]
 
 _TIE_SENSITIVE = (exp.RowNumber, exp.Ntile, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead)
+_UNGROUPED_COLUMNS = ("sqlite", "mysql")
 _FLOATING_TYPES = (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE)
 _CLOCK_TYPES: dict[str, str] = {
     "current_date": "DATE",
@@ -85,6 +87,10 @@ def _choices(facts: Facts, select: exp.Select) -> Iterator[Ambiguity]:
             keys = [ordered.this for ordered in window.args["order"].expressions]
             if not _identifies_row(facts, select, [*(window.args.get("partition_by") or []), *keys]):
                 yield Ambiguity("window_ties", f"{window.this.sql(facts.dialect)} runs over an order with ties.")
+    for column in _ungrouped_columns(facts, select):
+        yield Ambiguity(
+            "any_value", f"{column.sql(facts.dialect)} is neither grouped nor aggregated: its value comes from any row."
+        )
     for call in order_sensitive_calls(select):
         keys = [ordered.this for ordered in call.find_all(exp.Ordered)]
         if keys and _identifies_row(facts, select, keys):
@@ -93,6 +99,25 @@ def _choices(facts: Facts, select: exp.Select) -> Iterator[Ambiguity]:
             yield Ambiguity("any_value", f"{call.sql(facts.dialect)} picks a value from any row.")
         else:
             yield Ambiguity("row_order", f"{call.sql(facts.dialect)} depends on the order of rows.")
+
+
+def _ungrouped_columns(facts: Facts, select: exp.Select) -> list[exp.Column]:
+    """Columns of a grouped block outside of its aggregates that its GROUP BY does not determine; some engines allow them."""
+    if facts.dialect not in _UNGROUPED_COLUMNS or not grouped(select) or has_grouping_sets(select):
+        return []
+    group = select.args.get("group")
+    keys: list[exp.Expr] = [unwrap(key) for key in group.expressions] if group is not None else []
+    known, premises = facts.determined(select, [column_key(key) for key in keys if isinstance(key, exp.Column)])
+    texts = {key.sql(facts.dialect) for key in keys}
+
+    def settled(node: exp.Expr) -> bool:
+        return node.sql(facts.dialect) in texts or (isinstance(node, exp.AggFunc) and node.parent_select is select)
+
+    shown = [*select.expressions, *(part for clause in ("having", "order") if (part := select.args.get(clause)) is not None)]
+    read = [node for part in shown for node in part.walk(prune=settled) if isinstance(node, exp.Column) and not settled(node)]
+    return [
+        column for column in read if facts.home(column) is select and not (column_key(column) in known and _guaranteed(premises))
+    ]
 
 
 def _tie_sensitive(window: exp.Window) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from querywright.sql.facts import Facts
-from querywright.sql.predicates import unwrap, where_conjuncts
+from querywright.sql.predicates import comparison_type, unwrap, where_conjuncts
 
 _MIRRORED: dict[type[exp.Expr], type[exp.Binary]] = {
     exp.EQ: exp.EQ,
@@ -154,13 +154,11 @@ def membership_compares_alike(equality: exp.Expr, subject: exp.Expr, dialect: st
     SQLite compares texts in the collation of the left operand, and schemas do not tell collations.
     """
     left = unwrap(unwrap(equality).this)
-    return dialect != "sqlite" or unwrap(subject) is left or _kind(subject) != _TEXT
+    return dialect != "sqlite" or unwrap(subject) is left or _kind(subject) not in (_TEXT, None)
 
 
 def _kind(node: exp.Expr) -> str | None:
-    kind = node.type
-    if kind is None:
-        return None
+    kind = comparison_type(node)
     types = exp.DataType
     for name, members in (
         (_FLOAT, types.FLOAT_TYPES),
@@ -170,7 +168,7 @@ def _kind(node: exp.Expr) -> str | None:
         (_TIME, types.TEMPORAL_TYPES),
         (_TRUTH, {types.Type.BOOLEAN}),
     ):
-        if kind.is_type(*members):
+        if kind in members:
             return name
     return None
 

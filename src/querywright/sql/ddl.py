@@ -73,6 +73,7 @@ def _column(node: exp.ColumnDef, dialect: str) -> tuple[Column, list[Key], list[
     foreign_keys: list[ForeignKey] = []
     checks: list[str] = []
     not_null = primary = False
+    collation = ""
     for constraint in node.args.get("constraints") or []:
         kind = constraint.kind
         if isinstance(kind, exp.NotNullColumnConstraint) and not kind.args.get("allow_null"):
@@ -85,7 +86,9 @@ def _column(node: exp.ColumnDef, dialect: str) -> tuple[Column, list[Key], list[
             foreign_keys.append(_foreign_key((node.name,), kind))
         elif isinstance(kind, exp.CheckColumnConstraint):
             checks.append(kind.this.sql(dialect))
-    spelled = node.args["kind"].sql(dialect) if node.args.get("kind") else ""
+        elif isinstance(kind, exp.CollateColumnConstraint) and kind.this.name.upper() != "BINARY":
+            collation = f" COLLATE {kind.this.sql(dialect)}"
+    spelled = (node.args["kind"].sql(dialect) if node.args.get("kind") else "") + collation
     return Column(node.name, spelled, "declared" if not_null else None), keys, foreign_keys, checks, primary
 
 

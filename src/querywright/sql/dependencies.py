@@ -352,11 +352,11 @@ def _single_row(query: exp.Query) -> bool:
     limit = query.args.get("limit")
     if isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal) and limit.expression.name in ("0", "1"):
         return True
-    return (
-        isinstance(query, exp.Select)
-        and query.args.get("group") is None
-        and (any(_aggregates(projection, query) for projection in query.expressions) or query.args.get("from_") is None)
-    )
+    if not isinstance(query, exp.Select) or query.args.get("group") is not None:
+        return False
+    if any(projection.find(exp.Unnest, exp.Explode) for projection in query.expressions):
+        return False  # they make rows
+    return query.args.get("from_") is None or any(_aggregates(projection, query) for projection in query.expressions)
 
 
 def _aggregates(node: exp.Expr, select: exp.Select) -> bool:

@@ -66,6 +66,12 @@ class Facts:
         self._unique: dict[tuple[int, frozenset[str]], Premises | None] = {}
         self._pending: set[tuple[int, frozenset[str]]] = set()
 
+    def settle(self) -> None:
+        """Find out what the structure of the tree tells: a rewrite asks for it while it changes the tree."""
+        for select in self.selects():
+            self.sources(select)
+        _ = self._homes
+
     # ------------------------------------------------------------------ structure
 
     @cached_property
@@ -129,11 +135,12 @@ class Facts:
 
     def correlated_columns(self, block: exp.Query) -> list[exp.Column]:
         """Columns within ``block`` (nested queries included) that belong to a query outside of it."""
-        inside = {id(node) for node in block.walk()}
+        inside = {id(query) for query in block.find_all(exp.Query)}
+        homes = self._homes
         return [
             column
             for column in block.find_all(exp.Column)
-            if column.table and (home := self.home(column)) is not None and id(home) not in inside
+            if (home := homes.get(id(column))) is not None and id(home) not in inside and column.table
         ]
 
     @cached_property
@@ -154,11 +161,13 @@ class Facts:
 
     def references(self, select: exp.Select, alias: str) -> list[exp.Column]:
         """Every column in the tree that belongs to source ``alias`` of ``select``, correlated uses in nested queries included."""
-        return [column for column in select.find_all(exp.Column) if column.table == alias and self.home(column) is select]
+        homes = self._homes
+        return [column for column in select.find_all(exp.Column) if homes.get(id(column)) is select and column.table == alias]
 
     def local_columns(self, node: exp.Expr, select: exp.Select) -> list[exp.Column]:
         """Columns under ``node`` that belong to the FROM clause of ``select``."""
-        return [column for column in node.find_all(exp.Column) if self.home(column) is select]
+        homes = self._homes
+        return [column for column in node.find_all(exp.Column) if homes.get(id(column)) is select]
 
     def fresh_name(self, stem: str) -> str:
         """A name that no table, alias or column of the tree has: ``stem`` itself or ``stem_2``, ``stem_3``, …"""

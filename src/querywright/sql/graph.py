@@ -48,7 +48,7 @@ def query_graph(facts: Facts) -> QueryGraph:
     names = dict(_named_blocks(facts.tree))
     blocks = [node for node in facts.tree.find_all(exp.Query, bfs=False) if id(node) in names]
     readers: dict[str, list[str]] = {}
-    reads = {id(block): _reads(block, facts, names) for block in blocks}
+    reads = {id(block): _reads(block, names) for block in blocks}
     for block in blocks:
         for read in reads[id(block)]:
             readers.setdefault(read, []).append(names[id(block)][0])
@@ -92,26 +92,16 @@ def _named_blocks(tree: exp.Query) -> Iterator[tuple[int, tuple[str, NodeKind]]]
             yield id(block), (numbered("subquery"), "subquery")
 
 
-def _reads(block: exp.Expr, facts: Facts, names: dict[int, tuple[str, NodeKind]]) -> list[str]:
+def _reads(block: exp.Expr, names: dict[int, tuple[str, NodeKind]]) -> list[str]:
     found: list[str] = []
-    for node in block.walk(bfs=False):
+    for node in block.walk(bfs=False, prune=lambda below: below is not block and id(below) in names):
         if node is block:
-            continue
-        owner = next((id(a) for a in _ancestors(node) if id(a) in names), None)
-        if owner != id(block):
             continue
         if id(node) in names and not isinstance(node.parent, exp.CTE):
             found.append(names[id(node)][0])
         elif isinstance(node, exp.Table):
             found.append(node.name)
     return list(dict.fromkeys(found))
-
-
-def _ancestors(node: exp.Expr) -> Iterator[exp.Expr]:
-    current = node.parent
-    while current is not None:
-        yield current
-        current = current.parent
 
 
 def _filters(block: exp.Expr, dialect: str) -> list[str]:

@@ -57,7 +57,7 @@ def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query
     tree = statements[0]
     if isinstance(tree, exp.Subquery) and not tree.args.get("alias"):
         tree = tree.unnest()
-    writing = next((node for node in tree.walk() if isinstance(node, _WRITES)), None)
+    writing = tree.find(*_WRITES)
     if writing is not None:
         raise QueryError(
             f"{source} is not a read-only query: it contains {writing.key.upper()}.",

@@ -125,15 +125,34 @@ def constant(node: exp.Expr) -> bool:
     ) and deterministic(node)
 
 
+def comparison_type(node: exp.Expr) -> exp.DType | None:
+    """The type as which ``node`` is compared; None if it is not known, or is a text that may have a collation of its own.
+
+    Qualifying gives columns with a declared collation no type, and a cast or a function may pass their collation on.
+    """
+    kind = node.type.this if node.type is not None else exp.DataType.Type.UNKNOWN
+    unknown = kind is exp.DataType.Type.UNKNOWN or (kind in exp.DataType.TEXT_TYPES and collated(node))
+    return None if unknown else kind
+
+
+def collated(node: exp.Expr) -> bool:
+    """Whether ``node`` mentions a collation, or a column that may have one: two values that are equal may differ then."""
+    return any(
+        isinstance(part, exp.Collate)
+        or (isinstance(part, exp.Column) and (part.type is None or part.is_type(exp.DataType.Type.UNKNOWN)))
+        for part in node.walk()
+    )
+
+
 def equality_identifies(column: exp.Expr, given: exp.Expr) -> bool:
     """Whether ``column = given`` allows only one value of ``column``, as far as the types tell.
 
     Comparing text with a number converts the text, and '1' and '01' both equal 1; comparing exact numbers with floating ones
-    rounds. Types that are not known are taken to fit.
+    rounds; texts of another collation than the engine's own are equal to several.
     """
-    own, other = (node.type.this if node.type is not None else exp.DataType.Type.UNKNOWN for node in (column, given))
-    if exp.DataType.Type.UNKNOWN in (own, other) or other is exp.DataType.Type.NULL:
-        return True
+    own, other = comparison_type(column), comparison_type(given)
+    if own is None or other is None:
+        return False
     if own in exp.DataType.TEXT_TYPES:
         return other in exp.DataType.TEXT_TYPES
     return own in exp.DataType.FLOAT_TYPES or other not in exp.DataType.FLOAT_TYPES

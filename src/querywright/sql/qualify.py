@@ -12,6 +12,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify as sqlglot_qualify
 
 from querywright.errors import QueryError
+from querywright.sql.names import quote_names
 from querywright.sql.parse import parse_query
 from querywright.sql.schema import Schema, Table
 from querywright.sql.trees import copied
@@ -28,7 +29,11 @@ def qualify_text(
     *,
     typed: bool = True,
 ) -> exp.Query:
-    """Parse and qualify; see `parse_query` and `qualify`. Without ``typed`` expressions get no types, which saves time."""
+    """Parse and qualify; see `parse_query` and `qualify`.
+
+    Without ``typed`` expressions get no types, which saves time; `complete_types` adds them. Fields of nested values need types
+    to be resolved, so that queries with dots get them anyway.
+    """
     return _qualified(parse_query(text, dialect, source), schema, dialect, output_names, source, typed)
 
 
@@ -51,10 +56,17 @@ def _qualified(tree: exp.Query, schema: Schema, dialect: str, output_names: Sequ
         qualified = sqlglot_qualify(tree, schema=mapping, dialect=dialect, quote_identifiers=False, identify=False)
         assert isinstance(qualified, exp.Query)
         _name_outputs(qualified, output_names)
-        return annotate_types(qualified, schema=mapping, dialect=dialect) if typed else qualified
+        quote_names(qualified, dialect)
+        return annotate_types(qualified, schema=mapping, dialect=dialect) if typed or qualified.find(exp.Dot) else qualified
     except (OptimizeError, SchemaError) as error:
         message = str(error).splitlines()[0].rstrip(".")
         raise QueryError(f"{source} does not fit the database: {message}.", _column_remedy(message, schema)) from error
+
+
+def complete_types(qualified: exp.Query, schema: Schema, dialect: str) -> None:
+    """Give the expressions of a tree that was qualified without types their types."""
+    if qualified.type is None:
+        annotate_types(qualified, schema=_mapping_schema(schema, dialect), dialect=dialect)
 
 
 def table_of(node: exp.Table, schema: Schema) -> Table | None:
@@ -68,7 +80,8 @@ def table_of(node: exp.Table, schema: Schema) -> Table | None:
 def _mapping_schema(schema: Schema, dialect: str) -> MappingSchema:
     mapping = MappingSchema(dialect=dialect)
     for table in sorted(schema.tables, key=lambda table: "." not in table.name):
-        columns = {column.name: column.type or "UNKNOWN" for column in table.columns}
+        # A collated text is of no known type: equal values of it may differ, so that no rule may rely on their equality.
+        columns = {column.name: "UNKNOWN" if column.collated else column.type or "UNKNOWN" for column in table.columns}
         mapping.add_table(exp.to_identifier(table.name.rpartition(".")[2], quoted=True).sql(dialect), columns)
     return mapping
 
@@ -96,9 +109,10 @@ def _name_outputs(query: exp.Query, names: Sequence[str]) -> None:
 
 
 def _check_tables(tree: exp.Query, schema: Schema, source: str) -> None:
-    defined = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    for node in tree.find_all(exp.Table):
-        if not isinstance(node.this, exp.Identifier) or node.name.lower() in defined:
+    named = list(tree.find_all(exp.CTE, exp.Table))
+    defined = {node.alias.lower() for node in named if isinstance(node, exp.CTE)}
+    for node in named:
+        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier) or node.name.lower() in defined:
             continue
         if table_of(node, schema) is None:
             names = [table.name for table in schema.tables]

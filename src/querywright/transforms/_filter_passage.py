@@ -5,30 +5,30 @@ from __future__ import annotations
 from sqlglot import exp
 
 from querywright.sql.correlation import grouped, one_group_matches
-from querywright.sql.facts import Facts
+from querywright.sql.facts import NONE_NEEDED, Facts, Premises
 from querywright.sql.failures import may_fail
 from querywright.sql.nullability import has_grouping_sets
-from querywright.sql.predicates import constant, set_where, unwrap, where_conjuncts
+from querywright.sql.predicates import collated, column_key, constant, set_where, unwrap, where_conjuncts
 
 _ROW_COUNTING = ("limit", "offset", "fetch", "sample", "laterals", "windows", "pivots", "connect", "match")
 
 
-def obstacle_inside(query: exp.Query, predicate: exp.Expr, facts: Facts) -> str | None:
-    """Why ``predicate`` on output columns of ``query`` may not be applied inside of it; None where it may."""
+def premises_inside(query: exp.Query, predicate: exp.Expr, facts: Facts) -> Premises | str:
+    """Premises under which ``predicate`` on output columns of ``query`` may be applied inside of it; else a sentence why not."""
     names = {column.name for column in predicate.find_all(exp.Column)}
     if not names <= set(query.named_selects):
         return "the filter mentions columns that the inner query does not name"
     if any(query.args.get(clause) for clause in _ROW_COUNTING):
         return "the inner query has a LIMIT, OFFSET, sample or named window"
     if isinstance(query, exp.SetOperation):
-        return _obstacle_in_branches(query, predicate, names, facts)
+        return _premises_in_branches(query, predicate, names, facts)
     if isinstance(query, exp.Subquery):
         inner = query.unnest()
-        return obstacle_inside(inner, predicate, facts) if isinstance(inner, exp.Query) else "the inner query is not a SELECT"
-    return _obstacle_in_select(query, names, facts) if isinstance(query, exp.Select) else "the inner query is not a SELECT"
+        return premises_inside(inner, predicate, facts) if isinstance(inner, exp.Query) else "the inner query is not a SELECT"
+    return _premises_in_select(query, names, facts) if isinstance(query, exp.Select) else "the inner query is not a SELECT"
 
 
-def _obstacle_in_branches(query: exp.SetOperation, predicate: exp.Expr, names: set[str], facts: Facts) -> str | None:
+def _premises_in_branches(query: exp.SetOperation, predicate: exp.Expr, names: set[str], facts: Facts) -> Premises | str:
     if any(query.args.get(clause) for clause in ("by_name", "side", "on")):
         return "the branches are matched by name"
     left, right = query.left, query.right
@@ -37,12 +37,14 @@ def _obstacle_in_branches(query: exp.SetOperation, predicate: exp.Expr, names: s
         sides = [_first_select(branch).expressions[place] for branch in (left, right)]
         if not one_group_matches(*sides):
             return "the branches have columns of types that are unknown or convert"
-    if isinstance(query, exp.Except):
-        return obstacle_inside(left, predicate, facts)
-    return obstacle_inside(left, predicate, facts) or obstacle_inside(right, _for_right(query, predicate), facts)
+    first = premises_inside(left, predicate, facts)
+    if isinstance(first, str) or isinstance(query, exp.Except):
+        return first
+    second = premises_inside(right, _for_right(query, predicate), facts)
+    return second if isinstance(second, str) else first | second
 
 
-def _obstacle_in_select(select: exp.Select, names: set[str], facts: Facts) -> str | None:
+def _premises_in_select(select: exp.Select, names: set[str], facts: Facts) -> Premises | str:
     distinct = select.args.get("distinct")
     if distinct is not None and distinct.args.get("on"):
         return "the inner query has DISTINCT ON"
@@ -55,12 +57,35 @@ def _obstacle_in_select(select: exp.Select, names: set[str], facts: Facts) -> st
         return "the inner query is a global aggregate, which gives a row for no input"
     if group is not None and (has_grouping_sets(select) or not texts <= _texts(group.expressions, facts)):
         return "the filter is not on grouping columns alone"
+    windowed = any(window.parent_select is select for window in select.find_all(exp.Window))
+    if (group or distinct or windowed) and any(map(collated, used)):
+        return "values that the filter tells apart may be equal under a collation"
+    premises = NONE_NEEDED
     for window in select.find_all(exp.Window):
-        if window.parent_select is select and not texts <= _texts(window.args.get("partition_by") or [], facts):
-            return "the filter is not on columns that every window partitions by"
+        if window.parent_select is select:
+            proof = _whole_partitions(window.args.get("partition_by") or [], used, select, facts)
+            if proof is None:
+                return "the filter is not on columns that every window partitions by, or that those determine"
+            premises |= proof
     if any(node.find(exp.Query, exp.AggFunc, exp.Window) or may_fail(node, facts.dialect) for node in used):
         return "the filter is on a subquery, an aggregate or an expression that may fail"
-    return None
+    return premises
+
+
+def _whole_partitions(keys: list[exp.Expr], used: list[exp.Expr], select: exp.Select, facts: Facts) -> Premises | None:
+    """Premises under which rows that agree in ``keys`` agree in the values ``used``, so that a filter on them keeps or drops
+    whole partitions; None if not known."""
+    texts = _texts(keys, facts)
+
+    def is_key(node: exp.Expr) -> bool:
+        return node.sql(facts.dialect) in texts
+
+    rest = [node for value in used for node in value.walk(prune=is_key) if isinstance(node, exp.Column) and not is_key(node)]
+    if not rest:
+        return NONE_NEEDED
+    columns = [bare for key in keys if isinstance(bare := unwrap(key), exp.Column) and facts.home(bare) is select]
+    known, premises = facts.determined(select, [column_key(column) for column in columns])
+    return premises if all(facts.home(column) is select and column_key(column) in known for column in rest) else None
 
 
 def _texts(nodes: list[exp.Expr], facts: Facts) -> set[str]:
@@ -78,7 +103,7 @@ def _projections(select: exp.Select, names: set[str]) -> list[exp.Expr]:
 
 
 def push_inside(query: exp.Query, predicate: exp.Expr) -> None:
-    """Apply ``predicate`` (copied) inside ``query``; only where `obstacle_inside` finds nothing against it."""
+    """Apply ``predicate`` (copied) inside ``query``; only where `premises_inside` gives premises for it."""
     if isinstance(query, exp.SetOperation):
         push_inside(query.left, predicate)
         if not isinstance(query, exp.Except):

@@ -25,6 +25,7 @@ _NULL_IGNORING = (
     exp.Variance,
     exp.VariancePop,
 )
+_WITHOUT_FILTER_CLAUSE = ("mysql",)
 _OTHER_CLAUSES = (
     "with_",
     "group",
@@ -99,7 +100,13 @@ def _aggregated(projection: exp.Expr) -> bool:
     inside = {id(node) for call in aggregate_calls(projection) for node in call.walk()}
     if any(id(column) not in inside for column in projection.find_all(exp.Column)):
         return False
-    return bool(calls) and all(isinstance(call, _NULL_IGNORING) and len(_arguments(call)) == 1 for call in calls)
+    return bool(calls) and all(map(ignores_nulls, calls))
+
+
+def ignores_nulls(call: exp.Expr) -> bool:
+    """Whether an aggregate has one argument and passes over NULLs, so that FILTER and CASE may choose its rows."""
+    bare = call.this if isinstance(call, exp.Filter) else call
+    return isinstance(bare, _NULL_IGNORING) and len(_arguments(bare)) == 1
 
 
 def _arguments(call: exp.Expr) -> list[exp.Expr]:
@@ -116,17 +123,17 @@ def plain(call: exp.Expr) -> bool:
     )
 
 
-def filtered(call: exp.Expr, conditions: list[exp.Expr], with_filter: bool) -> exp.Expr:
+def filtered(call: exp.Expr, conditions: list[exp.Expr], dialect: str) -> exp.Expr:
     """A copy of an aggregate call that sees only rows that meet all ``conditions``.
 
-    ``with_filter`` writes a FILTER clause where the argument cannot fail on other rows; else CASE guards the argument.
+    By a FILTER clause where ``dialect`` has it and the argument cannot fail on other rows; else CASE guards the argument.
     """
     copied = call.copy()
     condition = conjunction([*(part.copy() for part in conditions), *(_own_filter(copied))])
     aggregate = copied.this if isinstance(copied, exp.Filter) else copied
     if condition is None:
         return copied
-    if with_filter and plain(aggregate):
+    if dialect not in _WITHOUT_FILTER_CLAUSE and plain(aggregate):
         return exp.Filter(this=aggregate, expression=exp.Where(this=condition))
     argument = _arguments(aggregate)[0]
     guarded = exp.Literal.number(1) if isinstance(argument, exp.Star) else argument.copy()

@@ -21,7 +21,7 @@ def joinable(outer: exp.Select) -> bool:
     return not (any(comma(join) for join in joins) and any(join.side in ("RIGHT", "FULL") for join in joins))
 
 
-def join_lookup(facts: Facts, outer: exp.Select, derived: exp.Subquery, on: Sequence[exp.Expr], *, inner: bool) -> None:
+def join_lookup(facts: Facts, outer: exp.Select, derived: exp.Expr, on: Sequence[exp.Expr], *, inner: bool) -> None:
     """Append ``derived`` to the FROM clause of ``outer``: as a LEFT JOIN, or filtering in the style the block already has."""
     joins: list[exp.Join] = outer.args.get("joins") or []
     if inner and any(comma(join) for join in joins):
@@ -45,10 +45,15 @@ def _spell_out_commas(facts: Facts, outer: exp.Select, joins: list[exp.Join]) ->
             predicate
             for predicate in remaining
             if predicate.find(exp.Query) is None
-            and join.alias_or_name in (names := {column.table for column in facts.local_columns(predicate, outer)})
+            and join.alias_or_name in (names := _tables(predicate, outer, facts))
             and names <= seen
             and len(names) > 1
         ]
         remaining = [predicate for predicate in remaining if not any(predicate is moved for moved in linking)]
         join.set("on", conjunction(linking) or exp.true())
     set_where(outer, remaining)
+
+
+def _tables(predicate: exp.Expr, outer: exp.Select, facts: Facts) -> set[str]:
+    """The FROM entries of ``outer`` that a predicate without nested queries mentions, the one to be appended included."""
+    return {column.table for column in predicate.find_all(exp.Column) if facts.home(column) in (outer, None)}

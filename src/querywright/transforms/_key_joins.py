@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from querywright.sql.facts import Facts, Premises, Source
-from querywright.sql.predicates import conjuncts, equated_columns, where_conjuncts
+from querywright.sql.predicates import comparison_type, conjuncts, equated_columns, where_conjuncts
 from querywright.sql.schema import Table
 from querywright.values import Premise
 
@@ -69,7 +69,7 @@ def key_joins(facts: Facts, select: exp.Select, removed: Source) -> Iterator[Key
 
 def _same_kind(first: exp.Expr, second: exp.Expr) -> bool:
     integers = all(node.type is not None and node.type.is_type(*exp.DataType.INTEGER_TYPES) for node in (first, second))
-    return integers or first.type == second.type
+    return integers or (first.type == second.type and None not in (comparison_type(first), comparison_type(second)))
 
 
 def _along_foreign_key(facts: Facts, removed: Source, survivor: Source, equalities: list[_Equality]) -> Iterator[KeyJoin]:

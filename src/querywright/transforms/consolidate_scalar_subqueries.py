@@ -42,7 +42,6 @@ FAMILY: Family = "semantic_rewrite"
 ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
 SLOWER_WHEN_FILTERED = ("duckdb",)
 """Dialects that scan a plain table faster several times than once with many FILTER clauses."""
-WITHOUT_FILTER_CLAUSE = ("mysql",)
 
 _MISPLACED = (
     exp.In,
@@ -231,7 +230,7 @@ def _filtered(site: Consolidation, totals: Totals, facts: Facts) -> exp.Query:
             value = projection.unalias().copy()
             stem = _stem(projection, member)
             for call in aggregate_calls(value):
-                changed = filtered(call, conditions, facts.dialect not in WITHOUT_FILTER_CLAUSE)
+                changed = filtered(call, conditions, facts.dialect)
                 value = _exchanged(value, call, changed)
             _read(site, member, projection, totals.column(value, stem), facts)
     core.set("expressions", totals.projections())

@@ -28,21 +28,14 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.correlation import grouped, one_group_matches, with_aliases
+from querywright.sql.correlation import grouped, one_group_matches
 from querywright.sql.facts import Facts
 from querywright.sql.nullability import has_grouping_sets
-from querywright.sql.predicates import (
-    column_key,
-    conjunction,
-    disjunction,
-    null_rejected_columns,
-    set_where,
-    unwrap,
-    where_conjuncts,
-)
+from querywright.sql.predicates import column_key, null_rejected_columns, unwrap, where_conjuncts
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._joined_lookup import join_lookup, joinable
 from querywright.transforms._scalar_aggregates import ScalarAggregate, call_stem, conditional, counts, scalar_aggregates
+from querywright.transforms._shared_subqueries import shared_body, signature
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "decorrelate"
@@ -65,7 +58,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Lookup | Blocked]:
         elif obstacle := _obstacle(found, facts):
             yield Blocked(found.subquery, obstacle)
         else:
-            shared.setdefault((id(found.outer), _signature(found, facts)), []).append(found)
+            shared.setdefault((id(found.outer), signature(found, facts)), []).append(found)
     for members in shared.values():
         yield Lookup(members[0].subquery, tuple(members))
 
@@ -94,25 +87,6 @@ def _needs_grouping(found: ScalarAggregate) -> bool:
     return found.clause != "where" and not found.within_aggregate and grouped(found.outer)
 
 
-def _signature(found: ScalarAggregate, facts: Facts) -> str:
-    """Equal for subqueries that may share a derived table: same FROM, same keys, filters that CASE can express."""
-    body = found.body
-    names = {alias: f"source_{number}" for number, alias in enumerate(facts.sources(body))}
-    plain = not body.find(exp.Subquery, exp.Exists, exp.Filter) and not body.args.get("with_")
-    plain &= all(isinstance(source.node, exp.Table) for source in facts.sources(body).values())
-    plain &= all(isinstance(call, exp.AggFunc) and not isinstance(call.this, exp.Distinct) for call in found.calls)
-    copy = with_aliases(facts, body, names) if plain else body.copy()
-    local = [index for index, predicate in enumerate(where_conjuncts(body)) if _within(predicate, found.correlation.local)]
-    parts = [copy.args[clause] for clause in ("with_", "from_") if copy.args.get(clause)]
-    parts += copy.args.get("joins") or []
-    parts += [predicate for index, predicate in enumerate(where_conjuncts(copy)) if not plain or index not in local]
-    return "\n".join(part.sql(facts.dialect) for part in parts)
-
-
-def _within(node: exp.Expr, nodes: tuple[exp.Expr, ...]) -> bool:
-    return any(node is other for other in nodes)
-
-
 def rewrite(site: Lookup, facts: Facts) -> exp.Query:
     """Build the grouped table, join it, and put its columns where the subqueries stood."""
     first = site.members[0]
@@ -126,7 +100,7 @@ def rewrite(site: Lookup, facts: Facts) -> exp.Query:
         for inner, key in zip(inner_keys, related.keys, strict=True)
     ]
     on += [predicate.copy() for predicate in related.outside]
-    derived, remainders = _shared_body(site, facts)
+    derived, remainders = shared_body(site.members, facts)
     values: list[exp.Expr] = []
     for member, remainder in zip(site.members, remainders, strict=True):
         names = dict(zip(facts.sources(member.body), facts.sources(first.body), strict=True))
@@ -152,29 +126,6 @@ def _group_by_too(outer: exp.Select, columns: list[exp.Column]) -> None:
     if group is not None:
         for column in dict.fromkeys(columns):
             group.append("expressions", column.copy())
-
-
-def _shared_body(site: Lookup, facts: Facts) -> tuple[exp.Select, list[list[exp.Expr]]]:
-    """FROM and WHERE of the derived table, and for each member the filter that only it has."""
-    first = site.members[0]
-    wheres = [_local_filters(member, first, facts) for member in site.members]
-    common = [text for text in wheres[0] if all(text in where for where in wheres)]
-    own = [[node for text, node in where.items() if text not in common] for where in wheres]
-    derived = first.body.copy()
-    for clause in ("order", "limit"):
-        derived.set(clause, None)
-    filters = [wheres[0][text] for text in common]
-    if all(own):
-        distinct = {node.sql(facts.dialect): node for nodes in own if (node := conjunction([part.copy() for part in nodes]))}
-        filters += [either] if (either := disjunction(distinct.values())) else []
-    set_where(derived, filters)
-    return derived, own
-
-
-def _local_filters(member: ScalarAggregate, first: ScalarAggregate, facts: Facts) -> dict[str, exp.Expr]:
-    names = dict(zip(facts.sources(member.body), facts.sources(first.body), strict=True))
-    nodes = [member.renamed(predicate, names, facts) for predicate in member.correlation.local]
-    return {node.sql(facts.dialect): node for node in nodes}
 
 
 def _stem(node: exp.Expr) -> str:

@@ -1,10 +1,10 @@
-"""Computes the first row per key once instead of sorting a subquery for every outer row.
+"""Computes the first row or group per key once instead of sorting a subquery for every outer row.
 
 What: ``(SELECT x FROM t WHERE t.k = outer.k ORDER BY y DESC LIMIT 1)`` becomes a LEFT JOIN with the rows of ``t`` numbered per
     key in that order, on the key and the number 1. For a subquery in the ON of an inner join the rows are joined,
-    by an inner join, right before it.
+    by an inner join, right before it. A subquery that groups its rows takes the first group: the groups are made per key as well.
 When: many outer rows look up their latest or largest row and no index serves the order; it loses where few outer rows meet a
-    good index.
+    good index. The favorite of each of 842 authors: 1.5x on DuckDB, 59x on SQLite.
 Sound: ROW_NUMBER is 1 for exactly one row of each key, so no outer row is duplicated or lost; without a match the value is NULL
     either way, and a comparison in ON is not true. Keys, NULLs and types as in decorrelate_scalar_aggregate. Rows that tie in the
     ORDER BY must agree in ``x``, which keys have to prove: otherwise the engine may pick another row than before.
@@ -27,19 +27,26 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.correlation import Correlation, correlation, grouped, one_group_matches, place, scalar_subqueries
-from querywright.sql.facts import Facts, Premises
-from querywright.sql.failures import may_fail
-from querywright.sql.predicates import ColumnKey, column_key, conjunction, conjuncts, set_where, unwrap, where_conjuncts
-from querywright.transforms._joined_lookup import comma, join_lookup, joinable
+from querywright.sql.correlation import Correlation, grouped, one_group_matches, place
+from querywright.sql.facts import Facts
+from querywright.sql.nullability import has_grouping_sets
+from querywright.sql.order import order_sensitive_calls
+from querywright.sql.predicates import conjunction, conjuncts, set_where, unwrap
+from querywright.transforms._first_rows import (
+    TIES,
+    determined_by_order,
+    first_rows,
+    meaning,
+    obstacle_to_numbering,
+    obstacle_to_place,
+)
+from querywright.transforms._joined_lookup import comma, join_lookup
 from querywright.transforms._key_joins import inner
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "decorrelate"
 ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
 
-_ONLY = {"expressions", "from_", "joins", "where", "order", "limit"}
-_CLAUSES = ("where", "expressions", "order", "qualify")
 _COMPARISONS = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
@@ -53,45 +60,47 @@ class TopRow(Site):
 
 def find(query: exp.Query, facts: Facts) -> Iterator[TopRow | Blocked]:
     """Correlated subqueries with ORDER BY and LIMIT 1 that are used as a value."""
-    for subquery, body in scalar_subqueries(facts):
-        limit = body.args.get("limit")
-        if limit is None or body.args.get("order") is None or body.expressions[0].find(exp.AggFunc):
-            continue
-        related = correlation(facts, body)
-        if related is None:
-            continue
+    for subquery, body, related in first_rows(facts):
         obstacle = related if isinstance(related, str) else _obstacle(subquery, body, related, facts)
         if obstacle or isinstance(related, str):
             yield Blocked(subquery, obstacle or "")
             continue
-        premises = _determined_by_order(body, facts)
+        premises = determined_by_order(body, facts)
         if premises is None:
-            yield Blocked(subquery, "rows may tie in the ORDER BY and differ in the value")
+            yield Blocked(subquery, TIES)
         else:
             yield TopRow(subquery, body, related, premises=premises)
 
 
 def _obstacle(subquery: exp.Subquery, body: exp.Select, related: Correlation, facts: Facts) -> str | None:
-    if {name for name, value in body.args.items() if value} - _ONLY or body.args["limit"].expression != exp.Literal.number(1):
-        return "the subquery has clauses beyond SELECT, FROM, WHERE, ORDER BY and LIMIT 1"
     if related.ranges or not related.keys:
         return "the subquery must depend on the outer block by equality"
     if not all(one_group_matches(key.inner, key.outer) for key in related.keys):
         return "grouping and comparing must agree: the types of the compared columns are unknown or convert"
-    if facts.local_columns(body.expressions[0], related.outer) or facts.local_columns(body.args["order"], related.outer):
-        return "the value or its order mentions outer columns"
-    if not facts.deterministic(body) or body.find(exp.Window):
-        return "the subquery is not deterministic or has windows"
-    evaluated = [body.expressions[0], *where_conjuncts(body), *(body.args.get("joins") or []), body.args["order"]]
-    if any(may_fail(node, facts.dialect) for node in evaluated):
-        return "the value would be evaluated for rows it was not evaluated for before, and may fail on them"
-    clause, within_aggregate = place(subquery, related.outer)
-    if clause == "joins" and _join(subquery, related, facts) is not None:
+    obstacle = obstacle_to_numbering(body, related, facts, "group", "having") or _obstacle_to_groups(body, facts)
+    if obstacle is not None:
+        return obstacle
+    if place(subquery, related.outer)[0] == "joins" and _join(subquery, related, facts) is not None:
         return None
-    if clause not in _CLAUSES or (clause != "where" and not within_aggregate and grouped(related.outer)):
-        return "the subquery stands in a join condition or in a block that groups"
-    if not joinable(related.outer) or related.outer.args.get("laterals"):
-        return "the outer block mixes commas with RIGHT or FULL joins"
+    return obstacle_to_place(subquery, related)
+
+
+def _obstacle_to_groups(body: exp.Select, facts: Facts) -> str | None:
+    """Why the groups of ``body`` cannot be made for all keys at once; None where they can, or where it does not group."""
+    group = body.args.get("group")
+    if group is None:
+        return "the subquery has HAVING or aggregates without GROUP BY" if grouped(body) else None
+    if has_grouping_sets(body) or order_sensitive_calls(body) or not all(node.find(exp.Column) for node in group.expressions):
+        return "the groups depend on the order of rows, on positions or on grouping sets"
+    texts = {unwrap(node).sql(facts.dialect) for node in group.expressions}
+
+    def fixed(node: exp.Expr) -> bool:
+        return isinstance(node, exp.AggFunc) or node.sql(facts.dialect) in texts
+
+    read = [*(meaning(ordered.this, body) for ordered in body.args["order"].expressions), body.expressions[0].unalias()]
+    read += [body.args["having"]] if body.args.get("having") is not None else []
+    if any(isinstance(node, exp.Column) and not fixed(node) for root in read for node in root.walk(prune=fixed)):
+        return "the value or its order is not the same for all rows of a group"
     return None
 
 
@@ -112,28 +121,6 @@ def _join(subquery: exp.Subquery, related: Correlation, facts: Facts) -> exp.Joi
     return join if compared and known else None
 
 
-def _determined_by_order(body: exp.Select, facts: Facts) -> Premises | None:
-    """Premises under which rows of one key that tie in the ORDER BY agree in the value."""
-    ordering = [_resolved(ordered.this, body) for ordered in body.args["order"].expressions]
-    value = body.expressions[0].unalias()
-    if any(unwrap(node) == unwrap(value) for node in ordering):
-        return frozenset()
-    start: set[ColumnKey] = {column_key(bare) for node in ordering if isinstance(bare := unwrap(node), exp.Column)}
-    known, premises = facts.determined(body, start)
-    needed = {column_key(column) for column in facts.local_columns(value, body)}
-    if value.find(exp.Query) or not needed <= known:
-        return None
-    return frozenset() if needed <= start else premises
-
-
-def _resolved(node: exp.Expr, body: exp.Select) -> exp.Expr:
-    """What an ORDER BY entry means where it is the name of the projection."""
-    bare = unwrap(node)
-    projection = body.expressions[0]
-    named = isinstance(bare, exp.Column) and not bare.table and bare.name == projection.alias_or_name
-    return projection.unalias() if named or bare == exp.Literal.number(1) else node
-
-
 def rewrite(site: TopRow, facts: Facts) -> exp.Query:
     """Number the rows of each key, join the first."""
     body, related = site.body, site.correlation
@@ -144,7 +131,7 @@ def rewrite(site: TopRow, facts: Facts) -> exp.Query:
     name = value.name if isinstance(value, exp.Column) and value.name not in ("position", "match_1") else "value"
     order = exp.Order(
         expressions=[
-            exp.Ordered(**{**ordered.args, "this": _resolved(ordered.this, body).copy()})
+            exp.Ordered(**{**ordered.args, "this": meaning(ordered.this, body).copy()})
             for ordered in body.args["order"].expressions
         ]
     )
@@ -160,6 +147,10 @@ def rewrite(site: TopRow, facts: Facts) -> exp.Query:
         joins=[join.copy() for join in body.args.get("joins") or []],
     )
     set_where(derived, [predicate.copy() for predicate in related.local])
+    if body.args.get("group") is not None:
+        own = [key for key in keys if key not in body.args["group"].expressions]
+        derived.set("group", exp.Group(expressions=[node.copy() for node in (*own, *body.args["group"].expressions)]))
+        derived.set("having", body.args["having"].copy() if body.args.get("having") is not None else None)
     on: list[exp.Expr] = [
         exp.EQ(this=exp.column(f"match_{place}", alias), expression=key.outer.copy()) for place, key in enumerate(related.keys, 1)
     ]

@@ -201,8 +201,7 @@ def _looked_up(select: exp.Select, removed: frozenset[str], facts: Facts) -> boo
     tied = [bare for tie in ties if tie is not None and isinstance(bare := unwrap(tie.removed), exp.Column)]
     for column in tied:
         table = facts.sources(select)[column.table].table
-        paths = [*(index.columns for index in table.indexes), *(key.columns for key in table.keys)] if table is not None else []
-        if any(path and path[0].lower() == column.name.lower() for path in paths):
+        if table is not None and table.indexed(column.name):
             return True
     return False
 
@@ -211,7 +210,7 @@ def _ties(select: exp.Select, removed: frozenset[str], facts: Facts) -> list[Tie
     """What joins the tables ``removed`` with the remaining ones, if that can be said by IN."""
     found = [_tie(predicate, select, removed, facts) for predicate in _tying(select, removed, facts)]
     ties = [tie for tie in found if tie is not None]
-    alike = len(ties) == 1 or all(one_group_matches(tie.removed, tie.kept) for tie in ties)
+    alike = all(one_group_matches(tie.removed, tie.kept) for tie in ties)
     return ties if len(ties) == len(found) and alike else None
 
 

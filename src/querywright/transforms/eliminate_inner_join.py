@@ -86,6 +86,8 @@ def _replaceable(facts: Facts, select: exp.Select, join: KeyJoin, column: exp.Co
     within = clause
     while clause.parent is not None and clause.parent is not select:
         within, clause = clause, clause.parent
+        if isinstance(clause, exp.Select) and join.survivor.alias in facts.sources(clause):
+            return False  # a nested block gives another table the survivor's name
     if not isinstance(clause, exp.Join):
         return True
     movable = inner(clause) and within.arg_key == "on"

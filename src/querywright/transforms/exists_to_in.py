@@ -4,7 +4,8 @@ What: ``WHERE EXISTS (SELECT … FROM b WHERE b.k = a.k AND …)`` becomes ``WHE
     NOT EXISTS becomes ``a.k IS NULL OR NOT a.k IN (SELECT b.k FROM b WHERE … AND NOT b.k IS NULL)``.
 When: an engine without hash semi-joins runs the EXISTS once for every outer row; without an index on ``b.k`` each run
     scans ``b``. An uncorrelated IN is computed once into a lookup table. TPC-H 22 on SQLite without indexes on foreign
-    keys: 13 s before.
+    keys: 13 s before. DuckDB turns EXISTS into a semi-join by way of the distinct outer keys: 2.5x where three EXISTS
+    each join two tables, 1.4x for TPC-DS 35; its NOT IN costs more than NOT EXISTS (TPC-H 22: 0.3x).
 Sound: EXISTS is true exactly if some row has the key, and so is IN; where IN is UNKNOWN instead of FALSE, a WHERE
     conjunct drops the row all the same. For NOT IN the NULL keys are filtered out, and an outer NULL, which has no
     partner, is let through by name. The body sees the outer row through one equality of columns of the same kind only;
@@ -28,7 +29,7 @@ from querywright.sql.predicates import set_where, unwrap, where_conjuncts
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "flatten_subquery"
-ENGINES = ("sqlite", "mysql")
+ENGINES = ("duckdb", "sqlite", "mysql")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 What: ``SELECT k FROM f GROUP BY k HAVING SUM(x) > (SELECT SUM(x) * 0.01 FROM f)`` groups once, in a derived table that also
     holds ``SUM(SUM(x)) OVER ()``; HAVING becomes the WHERE around it.
 When: groups are compared with the total or the average of the same joins and filters: TPC-H 11 2x on SQLite, 1.3x on DuckDB.
-Sound: the subquery has the tables, joins and filters of the block, so its rows are those of all groups together, before HAVING.
+Sound: the subquery has the tables, joins and filters of the block, so its rows are those of all groups together, before HAVING;
+    filters that it has beyond those become FILTER.
     SUM, COUNT, MIN, MAX and AVG (as SUM and COUNT) of all rows are aggregates of those of the groups. The derived table has a row
     only where there is a group, and without groups nobody reads the total. All rows must be determined by the data alone.
 Source: Zuzarte and others, "WinMagic: subquery elimination using window aggregation", SIGMOD 2003; TPC-H 11.
@@ -22,11 +23,13 @@ from sqlglot import exp
 
 from querywright.sql.correlation import place, scalar_subqueries, with_aliases
 from querywright.sql.facts import Facts
+from querywright.sql.failures import may_fail
 from querywright.sql.fingerprint import normalized
 from querywright.sql.nullability import has_grouping_sets
-from querywright.sql.predicates import unwrap
+from querywright.sql.predicates import set_where, unwrap, where_conjuncts
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._from_clause import aggregate_calls
+from querywright.transforms._global_aggregates import filtered, ignores_nulls
 from querywright.transforms._partial_aggregates import Aggregate, merged, obstacle
 from querywright.transforms._with_clauses import repeatable, self_contained
 from querywright.transforms.protocol import Blocked, Family, Site
@@ -66,13 +69,23 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
 
 
 def _total(body: exp.Select, block: exp.Select, facts: Facts) -> exp.Select | None:
-    """``body`` under the aliases of ``block`` if it aggregates the same rows."""
+    """``body`` under the aliases of ``block`` if it aggregates the same rows, or with FILTER those that pass further filters."""
     if not {clause for clause, value in body.args.items() if value} <= _TOTAL_CLAUSES:
         return None
     sources, own = facts.sources(block), facts.sources(body)
     if not aggregate_calls(body) or len(sources) != len(own) or not self_contained(body, facts):
         return None
     copy = with_aliases(facts, body, dict(zip(own, sources, strict=True)))
+    shared = {_text(part, facts) for part in where_conjuncts(block)}
+    further = [part for part in where_conjuncts(copy) if _text(part, facts) not in shared]
+    if further:
+        if any(part.find(exp.Query) or may_fail(part, facts.dialect) for part in further):
+            return None
+        set_where(copy, [part for part in where_conjuncts(copy) if _text(part, facts) in shared])
+        for call in aggregate_calls(copy):
+            if not ignores_nulls(call):
+                return None
+            call.replace(filtered(call, further, facts.dialect))
     return copy if normalized(_rows(copy), facts.dialect) == normalized(_rows(block), facts.dialect) else None
 
 

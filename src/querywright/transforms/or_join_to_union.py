@@ -139,6 +139,8 @@ def _obstacle(branches: tuple[Branch, ...], select: exp.Select, facts: Facts) ->
         join.method for join in select.args.get("joins") or []
     ):
         return "the FROM clause joins by position, by name or laterally"
+    if facts.dialect == "sqlite" and any(join.side in ("RIGHT", "FULL") for join in select.args.get("joins") or []):
+        return "SQLite (3.40 at least) forgets the WHERE of a RIGHT or FULL join below UNION ALL"
     if not all(_gives_access(operand, select, facts) for branch in branches for operand in branch):
         return "every operand must hold an equality between two tables or a filter of one table"
     parts = list(_source_parts(select))

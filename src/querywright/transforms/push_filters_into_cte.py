@@ -7,9 +7,9 @@ When: a CTE that unites and aggregates large tables is joined with itself under 
     once compute groups that nobody reads. TPC-DS 4, 11 and 74 on DuckDB: 1.8x, 1.1x and 1.3x; more together with grouping by a
     key. Hurts where the copies repeat a join that costs more than the groups (TPC-DS 31: 0.6x).
 Sound: every reader filters by conjuncts that only mention its columns of the CTE and that may be applied to the input of the
-    CTE (on grouping columns below GROUP BY, never below LIMIT, windows or global aggregates). The CTE is deterministic, so
-    copies agree. A reader that an outer join fills with NULLs counts only with the conjuncts of its own ON. Branches are
-    dropped only where all have the same types.
+    CTE (on grouping columns below GROUP BY, on what the rows of a partition share below windows, never below LIMIT or global
+    aggregates). The CTE is deterministic, so copies agree. A reader that an outer join fills with NULLs counts only with the
+    conjuncts of its own ON. Branches are dropped only where all have the same types.
 Source: TPC-DS 4, 11, 74; Silva, Larson and Zhou, "Exploiting common subexpressions for cloud query processing", ICDE 2012.
 Example:
     >>> show(
@@ -32,11 +32,11 @@ from sqlglot import exp
 from sqlglot.optimizer.simplify import simplify
 
 from querywright.sql.disjointness import exclusive
-from querywright.sql.facts import Facts, Source
+from querywright.sql.facts import NONE_NEEDED, Facts, Premises, Source
 from querywright.sql.failures import may_fail
 from querywright.sql.predicates import conjunction, conjuncts, disjunction, set_where, where_conjuncts
 from querywright.transforms._decided_branches import without_decided
-from querywright.transforms._filter_passage import obstacle_inside, push_inside
+from querywright.transforms._filter_passage import premises_inside, push_inside
 from querywright.transforms._with_clauses import readings, repeatable
 from querywright.transforms.protocol import Blocked, Family, Site
 
@@ -46,11 +46,15 @@ ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
 
 @dataclass(frozen=True)
 class Reader:
-    """A FROM entry that reads the CTE, and the conjuncts of WHERE or ON that filter its rows inside of the CTE as well."""
+    """A FROM entry that reads the CTE, and the conjuncts of WHERE or ON that filter its rows inside of the CTE as well.
+
+    That they may do so rests on ``premises``.
+    """
 
     select: exp.Select
     source: Source
     filters: tuple[exp.Expr, ...]
+    premises: Premises
 
     @property
     def key(self) -> frozenset[str]:
@@ -73,7 +77,7 @@ class Narrowing(Site):
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """Common table expressions with two readers or more, all of which filter."""
     for cte in query.find_all(exp.CTE, bfs=False):
-        readers = [Reader(r.select, r.source, tuple(_filters(r.select, r.source, facts))) for r in readings(cte, facts)]
+        readers = [_reader(reading.select, reading.source, facts) for reading in readings(cte, facts)]
         if len(readers) < 2 or not any(reader.filters for reader in readers):
             continue
         if not all(reader.filters for reader in readers):
@@ -86,10 +90,11 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
         for reader in readers:
             grouped.setdefault(reader.key, []).append(reader)
         groups = tuple(tuple(group) for group in grouped.values())
+        premises = NONE_NEEDED.union(*(reader.premises for reader in readers))
         if all(_exclude(first[0], second[0]) for first, second in combinations(groups, 2)):
-            yield Narrowing(cte, groups, together=False)
+            yield Narrowing(cte, groups, together=False, premises=premises)
         if len(groups) > 1 and _narrowed(cte.this, groups).sql(facts.dialect) != cte.this.sql(facts.dialect):
-            yield Narrowing(cte, groups, together=True)
+            yield Narrowing(cte, groups, together=True, premises=premises)
 
 
 def rewrite(site: Site, facts: Facts) -> exp.Query:
@@ -118,8 +123,10 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     return facts.tree
 
 
-def _filters(select: exp.Select, source: Source, facts: Facts) -> Iterator[exp.Expr]:
-    """Conjuncts that reject rows of ``source`` wherever they come to stand, and that the CTE can apply itself."""
+def _reader(select: exp.Select, source: Source, facts: Facts) -> Reader:
+    """``source`` with the conjuncts that reject its rows wherever they come to stand, and that the CTE can apply itself."""
+    filters: list[exp.Expr] = []
+    premises = NONE_NEEDED
     on = source.join.args.get("on") if source.join is not None and source.join.kind in ("", "INNER") else None
     own = source.join is not None and source.join.side == ("LEFT" if source.nullable else "")
     candidates = [*([] if source.nullable else where_conjuncts(select)), *(conjuncts(on) if own else [])]
@@ -130,8 +137,11 @@ def _filters(select: exp.Select, source: Source, facts: Facts) -> Iterator[exp.E
             continue
         if predicate.find(exp.Query, exp.AggFunc, exp.Window) or not facts.deterministic(predicate):
             continue
-        if not may_fail(predicate, facts.dialect) and obstacle_inside(source.query, predicate, facts) is None:
-            yield predicate
+        proof = premises_inside(source.query, predicate, facts)
+        if not may_fail(predicate, facts.dialect) and not isinstance(proof, str):
+            filters.append(predicate)
+            premises |= proof
+    return Reader(select, source, tuple(filters), premises)
 
 
 def _exclude(first: Reader, second: Reader) -> bool:

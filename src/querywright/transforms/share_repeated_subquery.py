@@ -28,7 +28,7 @@ from querywright.sql.correlation import grouped
 from querywright.sql.facts import Facts
 from querywright.sql.fingerprint import normalized
 from querywright.sql.predicates import where_conjuncts
-from querywright.transforms._filter_passage import obstacle_inside
+from querywright.transforms._filter_passage import premises_inside
 from querywright.transforms._with_clauses import repeatable, self_contained
 from querywright.transforms.protocol import Blocked, Family, Site
 
@@ -115,7 +115,7 @@ def _filters(block: exp.Query, facts: Facts) -> frozenset[str]:
         columns = list(predicate.find_all(exp.Column))
         if not columns or any(column.table != derived.alias for column in columns) or predicate.find(exp.Query):
             continue
-        if obstacle_inside(block, predicate, facts) is None:
+        if not isinstance(premises_inside(block, predicate, facts), str):
             copy = predicate.copy()
             for column in copy.find_all(exp.Column):
                 column.set("table", None)

@@ -36,8 +36,8 @@ def read_question(sql: str, db: str | None, progress: Progress) -> Question:
     workload, number = parse_spec(sql) if not Path(sql).exists() else (sql, None)
     if number is not None:
         database = open_database(db or workload, progress)
-        return Question(workload_query(sql), f"q{number}", sql, database)
-    if db is None:
+        return Question(workload_query(sql, database.location.engine), f"q{number}", sql, database)
+    if not db:
         raise InputError("No database was named.", "Add --db FILE, --db FOLDER, --db URL or --db WORKLOAD (see qw workloads).")
     text = read_text(sql)
     name = "query" if sql == "-" else Path(sql).stem

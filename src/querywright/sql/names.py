@@ -1,0 +1,32 @@
+"""Names that must be quoted."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+
+_BARE = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+def needs_quotes(name: str, dialect: str) -> bool:
+    """Whether some parser of ``dialect`` could read ``name`` without quotes as something else."""
+    keywords = Dialect.get_or_raise(dialect).tokenizer_class.KEYWORDS
+    return not _BARE.match(name) or name in _reserved(dialect) or name.upper() in keywords
+
+
+def quote_names(tree: exp.Expr, dialect: str) -> None:
+    """Quote the names in ``tree`` that cannot be printed and read again without: easily forgotten where names are made."""
+    reserved = _reserved(dialect)
+    for name in tree.find_all(exp.Identifier):
+        if not name.quoted and (name.this in reserved or not exp.SAFE_IDENTIFIER_RE.match(name.this)):
+            name.set("quoted", True)
+
+
+@lru_cache(maxsize=8)
+def _reserved(dialect: str) -> frozenset[str]:
+    """Reserved words; DuckDB's list is PostgreSQL's and stands in where none is known."""
+    known = {dialect, "duckdb"}
+    return frozenset(word.lower() for name in known for word in Dialect.get_or_raise(name).generator_class.RESERVED_KEYWORDS)
