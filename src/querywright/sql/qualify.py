@@ -19,6 +19,8 @@ from querywright.sql.trees import copied
 
 DEFAULT_NAMESPACES = frozenset({"main", "public"})
 
+_HIDDEN = frozenset({"rowid", "_rowid_", "oid"})
+
 
 def qualify_text(
     text: str,
@@ -124,9 +126,15 @@ def _check_tables(tree: exp.Query, schema: Schema, source: str) -> None:
 
 def _column_remedy(message: str, schema: Schema) -> str:
     quoted = message.split("'")
-    name = quoted[1] if len(quoted) > 2 else message.rpartition(" ")[2]
+    name = (quoted[1] if len(quoted) > 2 else message.rpartition(" ")[2]).rpartition(".")[2]
     columns = sorted({column.name for table in schema.tables for column in table.columns})
-    return _suggestion(name.rpartition(".")[2], columns) or "Check the column's name and its table."
+    if name.lower() in _HIDDEN:
+        return "Columns that a table does not list cannot be used: name its key instead."
+    if "for table" in message:
+        return "Write the alias that its FROM clause gives to the table; a derived table sees its neighbors only after LATERAL."
+    if name.lower() in (column.lower() for column in columns):
+        return f"Write the alias of the table that has it before it, as in t.{name}."
+    return _suggestion(name, columns) or "Check the column's name and its table."
 
 
 def _suggestion(name: str, known: list[str]) -> str:

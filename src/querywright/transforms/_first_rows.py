@@ -35,6 +35,9 @@ def obstacle_to_numbering(body: exp.Select, related: Correlation, facts: Facts, 
         return "the subquery has clauses beyond SELECT, FROM, WHERE, ORDER BY and LIMIT 1"
     if facts.local_columns(body.expressions[0], related.outer) or facts.local_columns(body.args["order"], related.outer):
         return "the value or its order mentions outer columns"
+    ordering: list[exp.Ordered] = body.args["order"].expressions
+    if any(not column.table and column is not unwrap(entry.this) for entry in ordering for column in entry.find_all(exp.Column)):
+        return "the order computes with the name of the value, which means something else in a window"
     if not facts.deterministic(body) or body.find(exp.Window):
         return "the subquery is not deterministic or has windows"
     evaluated = [
