@@ -29,16 +29,19 @@ CREATE TABLE sale AS SELECT
   DATE '2000-01-01' + (i % 3000)::INTEGER AS sold, (i % 97)::SMALLINT AS quantity,
   (i * 17 % 1000003 / 7.0)::DECIMAL(18, 4) AS amount
 FROM range({ROWS}) AS r(i)"""
-ORIGINAL = "SELECT * FROM sale"
-CANDIDATE = "SELECT * FROM sale WHERE id >= 500000 UNION ALL SELECT * FROM sale WHERE id < 500000"
+QUARTER = f"(SELECT * FROM sale LIMIT {ROWS // 4})"
+PAIRS = {  # the candidate has another order of rows, or the comparison would end after one look at the rows in step
+    "halves": ("SELECT * FROM sale", "SELECT * FROM sale WHERE id >= 500000 UNION ALL SELECT * FROM sale WHERE id < 500000"),
+    "shuffled": ("SELECT * FROM sale", "SELECT * FROM sale ORDER BY hash(id)"),
+    "four duplicates": (
+        f"{QUARTER} UNION ALL {QUARTER} UNION ALL {QUARTER} UNION ALL {QUARTER}",
+        f"SELECT * FROM ({QUARTER} UNION ALL {QUARTER} UNION ALL {QUARTER} UNION ALL {QUARTER}) AS c ORDER BY id DESC",
+    ),
+}
 
 
-def comparison(connection: Connection, copies: int) -> tuple[float, float, float]:
-    """Milliseconds to materialize one result, to store one, and to compare two stored ones."""
-    source = f"({ORIGINAL})" if copies == 1 else "(" + " UNION ALL ".join([f"({ORIGINAL} LIMIT {ROWS // copies})"] * copies) + ")"
-    original = f"SELECT * FROM {source} AS o"
-    # Another order of rows than the original's, or the comparison would end after one look at the rows in step.
-    candidate = f"SELECT * FROM ({original}) AS c ORDER BY id DESC" if copies > 1 else CANDIDATE
+def comparison(connection: Connection, original: str, candidate: str) -> tuple[float, float, float]:
+    """Milliseconds to materialize the candidate's result, to store it, and to store it and compare it with the original's."""
     terms = Terms("duckdb")
     timings: dict[str, list[float]] = {"materialize": [], "store": [], "compare": []}
     stored = store_original(connection, original, terms.dialect)
@@ -95,10 +98,10 @@ def main() -> None:
     for threads in (1, 2):
         location = Location("duckdb", setup=(SETUP,), writable=True)
         with closing(engine_of(location).connect(location, Limits(threads=threads))) as connection:
-            for copies in (1, 4):
-                materialize, store, both = comparison(connection, copies)
+            for name, pair in PAIRS.items():
+                materialize, store, both = comparison(connection, *pair)
                 print(
-                    f"threads={threads} duplicates={copies}: materialize {materialize:.0f} ms, store {store:.0f} ms, "
+                    f"threads={threads}, {name}: materialize {materialize:.0f} ms, store {store:.0f} ms, "
                     f"store and compare {both:.0f} ms; comparing alone is {(both - store) / store:.2f} of one stored result"
                 )
 
