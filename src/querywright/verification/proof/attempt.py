@@ -1,0 +1,156 @@
+"""One attempt at a proof; needs z3."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from sqlglot import exp
+
+from querywright.sql.ambiguity import Ambiguity, ambiguities
+from querywright.sql.facts import Facts
+from querywright.sql.failures import may_fail
+from querywright.sql.schema import Schema
+from querywright.values import Premise
+from querywright.verification.proof.catalog import Catalog
+from querywright.verification.proof.equality import Equality
+from querywright.verification.proof.kinds import Unsupported
+from querywright.verification.proof.reasoner import OutOfTime, Reasoner
+from querywright.verification.proof.scope import Scope
+from querywright.verification.proof.terms import NUMERIC, Bag, Branch, Constant, Kind
+from querywright.verification.proof.translate import Result, Translation
+
+_FAMILIES: dict[Kind, str] = {kind: "number" for kind in NUMERIC}
+_PREMISELESS_SHARE = 0.3
+_CHOICES_COVERED = {"clock", "limit", "window_ties"}
+
+
+def attempted(
+    original: exp.Query, candidate: exp.Query, schema: Schema, dialect: str, deadline: float
+) -> tuple[tuple[Premise, ...] | None, str]:
+    """The premises of a proof, or None and "kind:reason". Raises `Unsupported` and `TooLarge`."""
+    trees = (original, candidate)
+    found = [ambiguities(Facts(tree, schema, dialect)) for tree in trees]
+    for one in (*found[0], *found[1]):
+        if one.kind not in _CHOICES_COVERED:
+            return None, f"choice:{one.reason}"
+    if why := _newly_failing(original, candidate, dialect):
+        return None, f"failure:{why}"
+    # A proof without premises is worth more, and without keys there is less to try.
+    soon = time.monotonic() + _PREMISELESS_SHARE * (deadline - time.monotonic())
+    with suppress(Unsupported):  # what is not covered without keys may be with them
+        first = _compared(trees, found, schema, Catalog(Schema(())), dialect, soon)
+        if first[0] is not None:
+            return first
+    return _compared(trees, found, schema, Catalog(schema), dialect, deadline)
+
+
+def _compared(
+    trees: tuple[exp.Query, exp.Query],
+    found: Sequence[Sequence[Ambiguity]],
+    schema: Schema,
+    catalog: Catalog,
+    dialect: str,
+    deadline: float,
+) -> tuple[tuple[Premise, ...] | None, str]:
+    """Translate both queries and compare them, with the promises of ``catalog``."""
+    original = trees[0]
+    reasoner = Reasoner(catalog, deadline)
+    equality = Equality(catalog, reasoner)
+    try:
+        translations = [
+            Translation(schema, dialect, side, any(one.kind != "clock" for one in choices), equality.is_set, equality.simplified)
+            for side, choices in zip((1, -1), found, strict=True)
+        ]
+        results = [
+            translation.query(tree, Scope(), ordered=_sorted(original))
+            for translation, tree in zip(translations, trees, strict=True)
+        ]
+        if any(len(translation.instances) > 1 for translation in translations):
+            return None, "choice:Several places leave the engine a choice among ties."
+        mismatch = _mismatch(*results)
+        if mismatch:
+            return None, f"columns:{mismatch}"
+        bags = _with_order(equality, original, *results)
+        if bags is None:
+            return None, "order:The original sorts its result, the candidate may leave it in another order."
+        if equality.bags(*bags):
+            return tuple(sorted(reasoner.used, key=lambda one: (one.kind, one.table, one.columns))), ""
+    except OutOfTime:
+        return None, "timeout:There was no time left for the proof."
+    return None, "difference:The normal forms of the queries could not be matched."
+
+
+def _sorted(tree: exp.Query) -> bool:
+    """Whether the answer of a query comes in an order that it asks for."""
+    while isinstance(tree, exp.Subquery) and tree.args.get("order") is None and isinstance(tree.this, exp.Query):
+        tree = tree.this
+    return tree.args.get("order") is not None
+
+
+def _newly_failing(original: exp.Query, candidate: exp.Query, dialect: str) -> str:
+    """An expression of the candidate that may raise an error and is not in the original."""
+    known = {type(node) for node in _failing(original, dialect)}
+    return next(
+        (
+            f"Only the candidate has {node.sql(dialect)}, which may fail."
+            for node in _failing(candidate, dialect)
+            if type(node) not in known
+        ),
+        "",
+    )
+
+
+def _failing(tree: exp.Query, dialect: str) -> Iterator[exp.Expr]:
+    for node in tree.find_all(exp.Cast, exp.Div, exp.IntDiv, exp.Mod, exp.Ln, exp.Log, exp.Sqrt, exp.Pow):
+        if may_fail(node, dialect):
+            yield node
+
+
+def _mismatch(left: Result, right: Result) -> str:
+    if len(left.names) != len(right.names):
+        return f"The original has {len(left.names)} columns, the candidate {len(right.names)}."
+    for name, mine, theirs in zip(left.names, left.kinds, right.kinds, strict=True):
+        families = {_FAMILIES.get(kind, kind) for kind in (mine, theirs) if kind != "null"}
+        if len(families) > 1:
+            return f"Column {name} has different types."
+    return ""
+
+
+def _with_order(equality: Equality, original: exp.Query, left: Result, right: Result) -> tuple[Bag, Bag] | None:
+    """Both bags with the sort keys that the answer's order depends on as further outputs; None if the orders differ."""
+    width = len(left.names)
+    wanted, given = (_sort_keys(result, width) for result in (left, right))
+    if [left.directions[place] for place in wanted] != [right.directions[place] for place in given][: len(wanted)]:
+        if not _single_row(equality, left.bag):
+            return None
+        wanted, given = [], []
+    return _projected(left.bag, width, wanted), _projected(right.bag, width, given[: len(wanted)])
+
+
+def _sort_keys(result: Result, width: int) -> list[int]:
+    """Positions of the sort keys that decide something: neither constant nor repeated."""
+    kept: list[int] = []
+    for place in range(len(result.directions)):
+        values = [branch.outputs[width + place] for branch in result.bag.branches]
+        if values and isinstance(values[0], Constant) and all(value == values[0] for value in values):
+            continue
+        if any(all(b.outputs[width + place] == b.outputs[width + earlier] for b in result.bag.branches) for earlier in kept):
+            continue
+        kept.append(place)
+    return kept
+
+
+def _projected(bag: Bag, width: int, places: list[int]) -> Bag:
+    return Bag(
+        tuple(
+            Branch(one.atoms, one.conditions, (*one.outputs[:width], *(one.outputs[width + place] for place in places)))
+            for one in bag.branches
+        )
+    )
+
+
+def _single_row(equality: Equality, bag: Bag) -> bool:
+    """Whether a bag has at most one row."""
+    return equality.is_set(Bag(tuple(Branch(one.atoms, one.conditions, ()) for one in bag.branches)))

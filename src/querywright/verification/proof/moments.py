@@ -1,0 +1,49 @@
+"""Dates and timestamps as exact values."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+
+from querywright.verification.proof.terms import Constant, Kind
+
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})$")
+_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d))?$")
+_SPACED_DATE = re.compile(r"(\d{4}-\d\d-\d\d) .*")
+_LENIENT_DATES = {"spark", "mysql", ""}
+"""Dialects in which a text that starts with a date and a space converts to that date."""
+
+
+def moment(text: str, kind: Kind, dialect: str) -> Constant | None:
+    """A text as a date or timestamp, None where it is not plainly one."""
+    if dialect in _LENIENT_DATES and kind == "date" and (spaced := _SPACED_DATE.fullmatch(text)):
+        text = spaced[1]
+    try:
+        if found := _DATE.fullmatch(text):
+            return Constant(Fraction(date(*map(int, found.groups())).toordinal()), kind)
+        if kind == "timestamp" and (found := _MOMENT.fullmatch(text)):
+            value = datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]
+            seconds = value.hour * 3600 + value.minute * 60 + value.second
+            return Constant(value.toordinal() + Fraction(seconds, 86400), kind)
+    except ValueError:
+        return None
+    return None
+
+
+def shifted(start: Constant, amount: int, unit: str) -> Constant | None:
+    """A date constant plus an interval of whole days, weeks, months or years."""
+    unit = unit.upper().rstrip("S")
+    if not isinstance(start.value, Fraction):
+        return None
+    if unit in ("DAY", "WEEK"):
+        return Constant(start.value + amount * (7 if unit == "WEEK" else 1), start.kind)
+    if unit not in ("MONTH", "YEAR") or start.value.denominator != 1:
+        return None
+    day = date.fromordinal(int(start.value))
+    months = day.year * 12 + day.month - 1 + amount * (12 if unit == "YEAR" else 1)
+    year, month = divmod(months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    moved = date(year, month + 1, 1) + timedelta(days=min(day.day, last) - 1)
+    return Constant(Fraction(moved.toordinal()), start.kind)

@@ -1,0 +1,385 @@
+"""Translates SQL expressions to terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+from sqlglot import exp
+
+from querywright.sql.volatility import random_calls
+from querywright.verification.proof.aggregates import product
+from querywright.verification.proof.intervals import shift
+from querywright.verification.proof.kinds import (
+    TIMES,
+    Unsupported,
+    brought_to,
+    check_identity,
+    common_kind,
+    converted,
+    kind_of_type,
+    literal,
+    number_in,
+)
+from querywright.verification.proof.moments import moment
+from querywright.verification.proof.operators import as_truth, asserted, date_part, flat_concatenation, member, quotient
+from querywright.verification.proof.scope import Queries, Scope
+from querywright.verification.proof.simplify import call, conjunction, conjuncts, existence, negation
+from querywright.verification.proof.terms import (
+    FALSE,
+    NUMERIC,
+    TRUE,
+    Branch,
+    Call,
+    Constant,
+    Kind,
+    Single,
+    Term,
+    null,
+    with_outputs,
+)
+
+_COMPARISONS: dict[type[exp.Expr], tuple[str, bool, bool]] = {
+    exp.EQ: ("eq", False, False),
+    exp.NEQ: ("eq", False, True),
+    exp.LT: ("lt", False, False),
+    exp.LTE: ("le", False, False),
+    exp.GT: ("lt", True, False),
+    exp.GTE: ("le", True, False),
+}
+"""Operator, operands swapped, result negated."""
+
+_ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "add", exp.Sub: "sub", exp.Mul: "mul"}
+_STRICT: tuple[type[exp.Expr], ...] = (
+    exp.Like, exp.ILike, exp.Upper, exp.Lower, exp.Substring, exp.Trim, exp.Length, exp.Abs, exp.Extract, exp.Year, exp.Month,
+    exp.Day, exp.Floor, exp.Ceil, exp.Round, exp.DPipe, exp.DateAdd, exp.DateSub, exp.Sqrt, exp.Pow,
+)  # fmt: skip
+_KNOWN_FUNCTIONS = {"unix_timestamp", "positive", "mod", "strftime", "julianday", "instr", "printf"}
+_PASSED_ON: tuple[type[exp.Expr], ...] = (exp.Paren, exp.Alias)
+
+
+class Scalars:
+    """Translates expressions of one dialect."""
+
+    def __init__(self, queries: Queries) -> None:
+        self.queries = queries
+        self.dialect = queries.dialect
+
+    def predicate(self, node: exp.Expr, scope: Scope) -> tuple[Term, ...]:
+        """Conditions that are all TRUE exactly where ``node`` is TRUE."""
+        return tuple(asserted(part) for part in conjuncts(self.truth(node, scope)))
+
+    def truth(self, node: exp.Expr, scope: Scope) -> Term:
+        """``node`` as a boolean."""
+        return as_truth(self.term(node, scope))
+
+    def term(self, node: exp.Expr, scope: Scope) -> Term:
+        """The term of an expression; raises `Unsupported`."""
+        if scope.special is not None and (known := scope.special(node)) is not None:
+            return known
+        while isinstance(node, _PASSED_ON):
+            node = node.this
+            if scope.special is not None and (known := scope.special(node)) is not None:
+                return known
+        rule = _RULES.get(type(node))
+        if rule is not None:
+            return rule(self, node, scope)
+        if type(node) in _COMPARISONS:
+            return self.comparison(node, scope)
+        if isinstance(node, exp.Window):
+            return self.queries.window(node, scope)
+        if isinstance(node, exp.AggFunc):
+            raise Unsupported(f"{node.sql()} at this place")
+        if isinstance(node, (exp.Query, exp.Star, exp.Lambda, exp.Explode, exp.Unnest)):
+            raise Unsupported(f"{node.key} at this place")
+        return self.function(node, scope)
+
+    def function(self, node: exp.Expr, scope: Scope) -> Term:
+        """Any function: equal arguments give equal results."""
+        if random_calls(node):
+            raise Unsupported("a random function")
+        if isinstance(node, exp.Placeholder) and not node.name:
+            raise Unsupported("a parameter without a name")
+        if isinstance(node, exp.Collate):
+            raise Unsupported("a collation")
+        if isinstance(node, exp.Anonymous) and node.name.lower() not in _KNOWN_FUNCTIONS:
+            raise Unsupported(f"function {node.name}, which may be an aggregate")
+        node = flat_concatenation(node)
+        if isinstance(node, exp.Anonymous) and node.name.lower() == "positive" and len(node.expressions) == 1:
+            return self.term(node.expressions[0], scope)
+        if isinstance(node, exp.TsOrDsToDate) and len([value for value in node.args.values() if value]) == 1:
+            day = self.term(node.this, scope)
+            if day.kind == "date":
+                return day
+        part = date_part(node)
+        if part is not None:
+            return Call(f"strict:part:{part[0]}", (self.term(part[1], scope),), "integer")
+        named: list[str] = [node.key]
+        arguments: list[Term] = []
+        for name, value in node.args.items():
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, exp.Condition) and not isinstance(part, exp.Interval):
+                    named.append(name)
+                    arguments.append(self.term(part, scope))
+                elif isinstance(part, exp.Expr) and list(part.find_all(exp.Column, exp.Query, exp.AggFunc)):
+                    raise Unsupported(f"{part.key} inside of {node.key}")
+                elif part not in (None, False):
+                    named.append(f"{name}={part.sql(self.dialect) if isinstance(part, exp.Expr) else part}")
+        kind: Kind = "boolean" if isinstance(node, exp.Predicate) else kind_of_type(node.type, self.dialect)
+        if isinstance(node, _STRICT) and any(isinstance(one, Constant) and one.value is None for one in arguments):
+            return null(kind)
+        return Call(("strict:" if isinstance(node, _STRICT) else "call:") + ":".join(named), tuple(arguments), kind)
+
+    def comparison(self, node: exp.Expr, scope: Scope) -> Term:
+        """``a < b`` and its like, quantified ones and those of tuples included."""
+        name, swapped, negated = _COMPARISONS[type(node)]
+        right = node.expression
+        if isinstance(right, (exp.Any, exp.All)):
+            return self.quantified(node, right, scope)
+        sides = [self.items(side, scope) for side in (node.this, right)]
+        if len(sides[0]) != len(sides[1]):
+            raise Unsupported("a comparison of tuples of different length")
+        if len(sides[0]) > 1 and name != "eq":
+            raise Unsupported("an order of tuples")
+        both = zip(sides[0], sides[1], strict=True)
+        compared = conjunction(self.compare(name, *((b, a) if swapped else (a, b))) for a, b in both)
+        return negation(compared) if negated else compared
+
+    def quantified(self, node: exp.Expr, right: exp.Expr, scope: Scope) -> Term:
+        """``x < ALL (…)`` and ``x < ANY (…)``."""
+        name, swapped, negated = _COMPARISONS[type(node)]
+        query = right.this.unnest() if isinstance(right.this, (exp.Subquery, exp.Paren)) else right.this
+        if not isinstance(query, exp.Query):
+            raise Unsupported("a quantified comparison with a list")
+        left = self.term(node.this, scope)
+
+        def compared(branch: Branch) -> Term:
+            pair = (branch.outputs[0], left) if swapped else (left, branch.outputs[0])
+            found = self.compare(name, *pair)
+            return negation(found) if negated else found
+
+        bag = self.queries.subquery(query, scope)
+        if isinstance(right, exp.Any):
+            return member(bag, compared)
+        return negation(member(bag, lambda branch: negation(compared(branch))))
+
+    def items(self, node: exp.Expr, scope: Scope) -> list[Term]:
+        """The members of a tuple, or the one value of anything else."""
+        bare = node.unnest() if isinstance(node, exp.Paren) else node
+        if isinstance(bare, exp.Tuple):
+            return [self.term(part, scope) for part in bare.expressions]
+        return [self.term(node, scope)]
+
+    def compare(self, name: str, left: Term, right: Term) -> Term:
+        """A comparison after the conversion of unlike operands."""
+        for _ in range(2):
+            left, right = self.aligned(right, left)
+        left, right = (
+            Call("strict:to_floating", (one,), "floating")
+            if one.kind in ("integer", "decimal") and other.kind == "floating" and not isinstance(one, Constant)
+            else one
+            for one, other in ((left, right), (right, left))
+        )
+        kinds = {left.kind, right.kind} - {"null"}
+        for kind in kinds:
+            check_identity(kind, self.dialect)
+        if len(kinds) > 1 and not kinds <= NUMERIC and not kinds <= TIMES:
+            return Call(f"strict:compare:{name}", (left, right), "boolean")
+        return call(name, (left, right))
+
+    def aligned(self, left: Term, right: Term) -> tuple[Term, Term]:
+        """Both operands, a constant on the right converted to the kind on the left."""
+        if isinstance(right, Constant) and isinstance(right.value, str):
+            if left.kind in TIMES:
+                return left, moment(right.value, left.kind, self.dialect) or right
+            if left.kind in NUMERIC:
+                return left, number_in(right.value) or right
+        if right.kind == "boolean" and left.kind in NUMERIC:
+            return left, converted(right, exp.DataType.build("int"), None, self.dialect)
+        return left, right
+
+    # ------------------------------------------------------------------ subqueries
+
+    def in_(self, node: exp.Expr, scope: Scope) -> Term:
+        """``x IN (…)`` with a list or a query."""
+        left = self.items(node.this, scope)
+        query = node.args.get("query")
+        if query is None and len(node.expressions) == 1 and isinstance(node.expressions[0], (exp.Subquery, exp.Select)):
+            query = node.expressions[0]
+        if query is None:
+            if node.args.get("unnest") is not None or node.args.get("field") is not None:
+                raise Unsupported("IN with an array")
+            options = [self.items(option, scope) for option in node.expressions]
+            return call("or", [self.all_equal(left, option) for option in options])
+        body = query.unnest() if isinstance(query, exp.Subquery) else query
+        if not isinstance(body, exp.Query):
+            raise Unsupported("IN with something else than a query")
+        return member(self.queries.subquery(body, scope), lambda branch: self.all_equal(left, branch.outputs))
+
+    def all_equal(self, left: Iterable[Term], right: Iterable[Term]) -> Term:
+        """Equality of two tuples."""
+        try:
+            return conjunction(self.compare("eq", a, b) for a, b in zip(left, right, strict=True))
+        except ValueError as error:
+            raise Unsupported("a comparison of tuples of different length") from error
+
+    def exists(self, node: exp.Expr, scope: Scope) -> Term:
+        """``EXISTS (…)``."""
+        query = node.this.unnest() if isinstance(node.this, exp.Subquery) else node.this
+        if not isinstance(query, exp.Query):
+            raise Unsupported("EXISTS of something else than a query")
+        bag = with_outputs(self.queries.subquery(query, scope), lambda _: (), lambda _: ())
+        return existence(bag)
+
+    def scalar(self, node: exp.Expr, scope: Scope) -> Term:
+        """A scalar subquery."""
+        query = node.unnest()
+        if not isinstance(query, exp.Query):
+            raise Unsupported("a parenthesized join as a value")
+        bag = self.queries.subquery(query, scope)
+        if any(len(branch.outputs) != 1 for branch in bag.branches):
+            raise Unsupported("a subquery of several columns as a value")
+        kind = common_kind([branch.outputs[0].kind for branch in bag.branches])
+        if not bag.branches:
+            return null(kind)
+        if len(bag.branches) == 1 and not bag.branches[0].atoms:
+            branch = bag.branches[0]
+            return call("case", (conjunction(branch.conditions), branch.outputs[0], null(kind)), kind)
+        return Single(bag, kind)
+
+    # ------------------------------------------------------------------ operators
+
+    def arithmetic(self, node: exp.Expr, scope: Scope) -> Term:
+        """Addition, subtraction, multiplication, of numbers or of a date and an interval."""
+        if isinstance(node.expression, exp.Interval):
+            return shift(self, node, scope)
+        pair = [self.term(part, scope) for part in (node.this, node.expression)]
+        kinds = [term.kind for term in pair]
+        if not set(kinds) <= NUMERIC | {"null"}:
+            return Call(f"strict:{node.key}", tuple(pair), kind_of_type(node.type, self.dialect))
+        kind = common_kind(kinds)
+        name = _ARITHMETIC[type(node)]
+        if kind == "floating":
+            return Call(f"strict:floating:{name}", tuple(pair), kind)
+        found = call(name, pair, kind)
+        return product(found) or found
+
+    def negative(self, node: exp.Expr, scope: Scope) -> Term:
+        """``-x``."""
+        operand = self.term(node.this, scope)
+        if operand.kind not in NUMERIC | {"null"}:
+            return self.function(node, scope)
+        return call("sub", (Constant(Fraction(0), "integer"), operand), operand.kind)
+
+    def division(self, node: exp.Expr, scope: Scope) -> Term:
+        """``a / b``; what it gives for integers depends on the dialect."""
+        left, right = (self.term(part, scope) for part in (node.this, node.expression))
+        whole = node.args.get("typed") and left.kind == "integer" and right.kind == "integer"
+        return quotient(left, right, whole=bool(whole))
+
+    def case(self, node: exp.Expr, scope: Scope) -> Term:
+        """CASE and IF."""
+        subject = self.term(node.this, scope) if isinstance(node, exp.Case) and node.this is not None else None
+        pairs: list[tuple[Term, Term]] = []
+        for branch in node.args["ifs"] if isinstance(node, exp.Case) else [node]:
+            condition = (
+                self.truth(branch.this, scope) if subject is None else self.compare("eq", subject, self.term(branch.this, scope))
+            )
+            pairs.append((condition, self.term(branch.args["true"], scope)))
+        default = node.args.get("default") if isinstance(node, exp.Case) else node.args.get("false")
+        last = self.term(default, scope) if default is not None else null()
+        return self.chosen(pairs, last)
+
+    def chosen(self, pairs: list[tuple[Term, Term]], last: Term) -> Term:
+        """CASE with its results brought to one kind."""
+        values = [value for _, value in pairs] + [last]
+        kind = common_kind([value.kind for value in values])
+        if kind == "other" and "text" in {value.kind for value in values}:
+            kind = "text"
+            values = [one if one.kind in ("text", "null") else Call("strict:to_text", (one,), "text") for one in values]
+        values = [brought_to(one, kind) for one in values]
+        arguments = [part for (condition, _), value in zip(pairs, values, strict=False) for part in (condition, value)]
+        return call("case", (*arguments, values[-1]), kind)
+
+    def coalesce(self, node: exp.Expr, scope: Scope) -> Term:
+        """COALESCE."""
+        options = [self.term(part, scope) for part in (node.this, *node.expressions)]
+        present = [(negation(call("is_null", (option,))), option) for option in options[:-1]]
+        return self.chosen(present, options[-1])
+
+    def nullif(self, node: exp.Expr, scope: Scope) -> Term:
+        """NULLIF."""
+        left, right = (self.term(part, scope) for part in (node.this, node.expression))
+        return call("case", (self.compare("eq", left, right), null(left.kind), left), left.kind)
+
+    def is_(self, node: exp.Expr, scope: Scope) -> Term:
+        """``x IS NULL``, ``x IS TRUE``."""
+        subject = self.term(node.this, scope)
+        if isinstance(node.expression, exp.Null):
+            return call("is_null", (subject,))
+        if isinstance(node.expression, exp.Boolean):
+            wanted = as_truth(subject) if node.expression.this else negation(as_truth(subject))
+            return call("case", (wanted, TRUE, FALSE))
+        return self.same(node, scope)
+
+    def same(self, node: exp.Expr, scope: Scope) -> Term:
+        """``x IS NOT DISTINCT FROM y``."""
+        left, right = (self.term(part, scope) for part in (node.this, node.expression))
+        compared = self.compare("eq", left, right)
+        if isinstance(compared, Call) and compared.operator == "eq":
+            return call("same", compared.arguments)
+        both = conjunction(call("is_null", (one,)) for one in (left, right))
+        return call("or", (both, call("case", (compared, TRUE, FALSE))))
+
+    def between(self, node: exp.Expr, scope: Scope) -> Term:
+        """``x BETWEEN a AND b``."""
+        subject, low, high = (self.term(part, scope) for part in (node.this, node.args["low"], node.args["high"]))
+        if node.args.get("symmetric"):
+            raise Unsupported("BETWEEN SYMMETRIC")
+        return conjunction((self.compare("le", low, subject), self.compare("le", subject, high)))
+
+    def cast(self, node: exp.Expr, scope: Scope) -> Term:
+        """CAST; TRY_CAST where it can only succeed."""
+        found = converted(self.term(node.this, scope), node.args["to"], node.this.type, self.dialect)
+        tried = isinstance(node, exp.TryCast) and isinstance(found, Call) and found.operator.startswith("cast:")
+        return Call("try_" + found.operator, found.arguments, found.kind) if tried and isinstance(found, Call) else found
+
+    def date(self, node: exp.Expr, scope: Scope) -> Term:
+        """``DATE(x)`` of one argument."""
+        if len([value for value in node.args.values() if value]) != 1:
+            return self.function(node, scope)
+        return converted(self.term(node.this, scope), exp.DataType.build("date"), None, self.dialect)
+
+
+Rule = Callable[[Scalars, exp.Expr, Scope], Term]
+
+_RULES: dict[type[exp.Expr], Rule] = {
+    exp.Column: lambda scalars, node, scope: scope.column(node),  # type: ignore[arg-type]
+    exp.Literal: lambda scalars, node, scope: literal(node, scalars.dialect),  # type: ignore[arg-type]
+    exp.Boolean: lambda scalars, node, scope: TRUE if node.this else FALSE,
+    exp.Null: lambda scalars, node, scope: null(),
+    exp.And: lambda scalars, node, scope: call("and", [scalars.truth(part, scope) for part in (node.this, node.expression)]),
+    exp.Or: lambda scalars, node, scope: call("or", [scalars.truth(part, scope) for part in (node.this, node.expression)]),
+    exp.Not: lambda scalars, node, scope: negation(scalars.truth(node.this, scope)),
+    exp.In: Scalars.in_,
+    exp.Exists: Scalars.exists,
+    exp.Subquery: Scalars.scalar,
+    exp.Add: Scalars.arithmetic,
+    exp.Sub: Scalars.arithmetic,
+    exp.Mul: Scalars.arithmetic,
+    exp.Div: Scalars.division,
+    exp.Neg: Scalars.negative,
+    exp.Case: Scalars.case,
+    exp.If: Scalars.case,
+    exp.Coalesce: Scalars.coalesce,
+    exp.Nullif: Scalars.nullif,
+    exp.Is: Scalars.is_,
+    exp.NullSafeEQ: Scalars.same,
+    exp.NullSafeNEQ: lambda scalars, node, scope: negation(scalars.same(node, scope)),
+    exp.Between: Scalars.between,
+    exp.Cast: Scalars.cast,
+    exp.TryCast: Scalars.cast,
+    exp.Date: Scalars.date,
+    exp.DateAdd: shift,
+    exp.DateSub: shift,
+}
