@@ -71,3 +71,20 @@ def test_the_clock_is_frozen_everywhere() -> None:
     assert "2024-05-06 07:08:09" in frozen
     assert "CAST('2024-05-06' AS DATE)" in frozen
     assert "CURRENT" not in frozen
+
+
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("SELECT name, MAX(price) AS m FROM t", 1),
+        ("SELECT day, price, (SELECT COUNT(*) FROM t AS u WHERE u.day = t.name) AS n FROM t GROUP BY day", 2),
+        ("SELECT day, MAX(price) AS m FROM t GROUP BY day HAVING name > 'a' ORDER BY id", 2),
+        ("SELECT day, name, COUNT(*) AS n FROM t GROUP BY day, name ORDER BY n", 0),
+        ("SELECT id, name, price FROM t GROUP BY id", 0),
+        ("SELECT day || '', COUNT(name) AS n FROM t GROUP BY day || ''", 0),
+    ],
+)
+def test_columns_that_are_neither_grouped_nor_aggregated(text: str, choices: int) -> None:
+    """SQLite takes them from any row of the group."""
+    found = ambiguities(Facts(qualify_text(text, SCHEMA, "sqlite"), SCHEMA, "sqlite"))
+    assert [ambiguity.kind for ambiguity in found] == ["any_value"] * choices

@@ -18,6 +18,7 @@ from sqlglot import exp
 from querywright.sql.facts import Facts, Source
 from querywright.sql.predicates import conjuncts, disjuncts, pinned_column, unwrap
 from querywright.sql.schema import Table
+from querywright.verification.boundaries import boundaries
 from querywright.verification.evaluate import evaluate
 from querywright.verification.terms import (
     Closure,
@@ -101,12 +102,19 @@ class Draft:
         for test in _conditions(block):
             self.hint(test, environment)
         group = block.args.get("group")
-        keys = [resolve(key, environment) for key in group.expressions] if group is not None else []
+        keys = [key for part in group.expressions for key in variables(part, environment)] if group is not None else []
         for row in own:
-            row.grouping = [key for key in keys if isinstance(key, Variable)]
+            row.grouping = keys
         for expression in (*(group.expressions if group is not None else ()), *block.selects):
-            for variable in variables(expression.unalias(), environment):
+            for variable in variables(expression.unalias(), environment, windows=True):
                 variable.telling = True
+        for window in (window for projection in block.selects for window in projection.find_all(exp.Window)):
+            for variable in (one for key in window.args.get("partition_by") or [] for one in variables(key, environment)):
+                variable.partitions = True
+        if self.broken < 0:
+            for expression in (*block.selects, *_predicates(block), *keys_of(block)):
+                for variable, value in boundaries(expression.unalias(), environment):
+                    variable.boundaries.append(value)
         return environment.outputs
 
     def instantiate_branch(
@@ -234,10 +242,12 @@ class Draft:
             drop.parent = keep
             keep.hints += drop.hints
             keep.constants += drop.constants
+            keep.boundaries += drop.boundaries
             keep.nullable = False
             keep.identifies = keep.identifies or drop.identifies
             keep.steady = keep.steady or drop.steady
             keep.telling = keep.telling or drop.telling
+            keep.partitions = keep.partitions or drop.partitions
             return
         wrapped = [term.node if isinstance(term, Closure) else None for term in (left, right)]
         for node, term, other in ((wrapped[0], left, right), (wrapped[1], right, left)):
@@ -279,6 +289,13 @@ def _predicates(select: exp.Select) -> Iterator[exp.Expr]:
         node = select.args.get(clause)
         if node is not None:
             yield from conjuncts(node.this)
+
+
+def keys_of(select: exp.Select) -> list[exp.Expr]:
+    """What a block groups and sorts by."""
+    group, order = select.args.get("group"), select.args.get("order")
+    grouping = group.expressions if group is not None else []
+    return [*grouping, *(ordered.this for ordered in (order.expressions if order is not None else []))]
 
 
 def _broken(predicate: exp.Expr) -> exp.Expr:

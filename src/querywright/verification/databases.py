@@ -13,23 +13,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlglot import exp, parse_one
+from sqlglot import parse_one
 
 from querywright.sql.facts import Facts
 from querywright.values import Bindings, Scalar
 from querywright.verification.evaluate import evaluate
 from querywright.verification.narrowing import columns_read
-from querywright.verification.solutions import Solution, solution
+from querywright.verification.planting import Cells, Planter, swept, thresholds
+from querywright.verification.solutions import Solution, solutions_of
 from querywright.verification.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of
 from querywright.verification.values import fits, plain_values
 
-_MOST_BROKEN = 30
-_MOST_BLOCKS = 5
 _MOST_ROWS = 12
+_MOST_BRED = 24
+_SWEPT_AT_ONCE = 2
+_FIRST_CROWD = 6
+_CROWDS_APART = 8
+"""Even numbers: where the query has a LIMIT, databases of odd numbers are asked with a small one."""
 _FRESH = 700
 """Identifiers from here on are of rows that were not planted."""
-
-Cells = dict[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +40,6 @@ class Witness:
 
     rows: Mapping[str, tuple[tuple[Value, ...], ...]]
     parameters: Bindings = ()
-
-
-def _pool(queries: Sequence[Facts], given: Sequence[Mapping[str, Scalar]], rng: random.Random) -> list[tuple[str, Solution]]:
-    """Solutions of the queries, with all cells alike, with one requirement broken, and solutions of single blocks."""
-    found: list[tuple[str, Solution]] = []
-
-    def add(kind: str, facts: Facts, block: exp.Query, broken: int = -1) -> Solution:
-        values, serial = rng.choice(given), len(found)
-        made = solution(facts, block, values, rng, serial=serial, broken=broken, uniform=kind == "uniform")
-        found.append((kind, made))
-        return made
-
-    for facts in queries:
-        requirements = 0
-        for kind in ("whole", "whole", "whole", "whole", "whole", "uniform", "uniform"):
-            requirements = max(requirements, add(kind, facts, facts.tree).requirements)
-        for broken in rng.sample(range(requirements), min(requirements, _MOST_BROKEN)):
-            add("broken", facts, facts.tree, broken)
-        # What a NOT EXISTS, the other side of an EXCEPT or a LEFT JOIN reads is planted as well.
-        blocks = [select for select in facts.selects() if select is not facts.tree and not facts.correlated_columns(select)]
-        for block in rng.sample(blocks, min(len(blocks), _MOST_BLOCKS)):
-            add("block", facts, block)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +63,7 @@ class Builder:
         self.rng = random.Random(seed)
         self.scale = 3 if crowded else 1
         self.tables = {table.name.lower(): table for table in queries[0].schema.tables}
-        pool = _pool(queries, [dict(values) for values in bindings] or [{}], self.rng)
+        pool = solutions_of(queries, [dict(values) for values in bindings] or [{}], self.rng)
         read = columns_read(queries)
         self.kinds = {
             (name, column.name.lower()): kind_of(column.type) for name, table in self.tables.items() for column in table.columns
@@ -100,7 +79,15 @@ class Builder:
                 for column, position in cells.items():
                     known = self.hints.setdefault((table.lower(), column), [])
                     known += [value for value in found.hints[position] if value not in known]
-        self.fresh = _FRESH
+        keys = {name: [[column.lower() for column in key.columns] for key in table.keys] for name, table in self.tables.items()}
+        self.planter = Planter(self.rng, keys, _FRESH)
+        deliberate = [found for kind, found in pool if kind in ("whole", "uniform", "block")]
+        self.swept = swept(deliberate)
+        self.rng.shuffle(self.swept)
+        self.turn = 0
+        sizes = dict.fromkeys(size for facts in queries for size in thresholds(facts))
+        self.most_bred = max([_MOST_BRED, *(4 * number for shape, number in sizes if shape == "count")])
+        self.crowds = [(size, alike) for alike in (False, True) for size in sizes]
 
     def witness(self, position: int) -> Witness:
         """Database number ``position``; numbers 0 and 1 of twenty are empty and random."""
@@ -108,7 +95,11 @@ class Builder:
         parameters: Mapping[str, Value] = self.pool[0].parameters if self.pool else {}
         planted: list[_Single] = []
         shape = position % 20  # 0: nothing at all, 1: nothing but chance
-        if shape > 1 and self.pool:
+        crowd = (position - _FIRST_CROWD) // _CROWDS_APART if position % _CROWDS_APART == _FIRST_CROWD else len(self.crowds)
+        deliberate = bool(self.whole) and (crowd < len(self.crowds) or (position % 5 == 3 and bool(self.swept)))
+        if deliberate:
+            parameters = self.deliberate(crowd, rows, planted)
+        elif shape > 1 and self.pool:
             chosen = [self.rng.choice(self.whole)] if self.rng.random() < 0.8 else []
             chosen += self.rng.sample(self.pool, min(len(self.pool), self.rng.choice((0, 1, 1, 2, 3)) * self.scale))
             parameters = chosen[0].parameters if chosen else parameters
@@ -119,16 +110,36 @@ class Builder:
         elif shape == 1:
             for name in self.tables:
                 rows[name] = [self.random_row(name) for _ in range(self.rng.randint(0, 4))]
-        for _ in range(0 if shape == 0 else self.rng.choice((0, 0, 1, 2, 4, 8)) * self.scale):
+        for _ in range(0 if shape == 0 or deliberate else self.rng.choice((0, 0, 1, 2, 4, 8)) * self.scale):
             self.change(rows)
         self.keep_single(rows, planted)
         self.repair(rows)
         return Witness(self.ordered(rows), tuple((name, cast(Scalar, value)) for name, value in parameters.items()))
 
+    def deliberate(self, crowd: int, rows: dict[str, list[Cells]], planted: list[_Single]) -> Mapping[str, Value]:
+        """Plant a solution with a crowd or, past the last of those, with sweeps over boundaries; return its parameters."""
+        chosen = self.rng.choice(self.whole)
+        self.plant(chosen, rows, planted)
+        if crowd < len(self.crowds):
+            size, alike = self.crowds[crowd]
+            for table, row in self.planter.crowd(chosen, size, alike=alike):
+                rows[table.lower()].append(row)
+            return chosen.parameters
+        for _ in range(min(_SWEPT_AT_ONCE, len(self.swept))):
+            found, place = self.rng.choice(self.swept[self.turn % len(self.swept)])
+            self.turn += 1
+            self.plant(found, rows, planted)
+            for table, row in self.planter.sweep(found, place):
+                rows[table.lower()].append(row)
+        return chosen.parameters
+
     def child(self, parent: Witness) -> Witness:
         """A changed copy of a database: where few databases give an answer, those that do are bred."""
         rows = {
-            name: [dict(zip((c.name.lower() for c in table.columns), row, strict=True)) for row in parent.rows[name]]
+            name: [
+                dict(zip((c.name.lower() for c in table.columns), row, strict=True))
+                for row in self.rng.sample(parent.rows[name], min(len(parent.rows[name]), self.most_bred))
+            ]
             for name, table in self.tables.items()
         }
         for _ in range(self.rng.choice((1, 1, 2, 3, 5))):
@@ -151,8 +162,7 @@ class Builder:
         values = list(found.values)
         if twin:
             for position in self.renewed(found, values):
-                self.fresh += 1
-                values[position] = as_kind(self.fresh, found.kinds[position])
+                values[position] = self.planter.identifier(found.kinds[position])
             for position in self.changed(found):
                 hints, plain = found.hints[position], plain_values(found.kinds[position])
                 dice = self.rng.random()
@@ -280,10 +290,9 @@ class Builder:
 
     def identifier(self, name: str, column: str) -> Value:
         """A value that no row has yet."""
-        self.fresh += 1
         kind = self.kind(name, column)
         try:
-            return as_kind(self.fresh, kind)
+            return self.planter.identifier(kind)
         except NotEvaluable:
             return self.rng.choice(plain_values(kind))
 
@@ -299,7 +308,7 @@ class Builder:
             if not self.add_parents(rows):
                 break
         for name in self.tables:
-            rows[name] = [row for row in rows[name] if not self.orphan(name, row, rows)]
+            self.remove_orphans(name, rows)
 
     def conform(self, name: str, row: Cells) -> None:
         """Make each cell fit its column's type and NOT NULL."""
@@ -367,13 +376,12 @@ class Builder:
                     known.add(values)
         return added
 
-    def orphan(self, name: str, row: Cells, rows: Mapping[str, Sequence[Cells]]) -> bool:
-        """Whether a row refers to one that is not there."""
+    def remove_orphans(self, name: str, rows: dict[str, list[Cells]]) -> None:
+        """Remove the rows that refer to one that is not there."""
         for foreign in self.tables[name].foreign_keys:
             target = foreign.references.lower()
-            values = tuple(row.get(column.lower()) for column in foreign.columns)
-            if target in self.tables and None not in values:
-                wanted = [column.lower() for column in foreign.references_columns]
-                if not any(tuple(other.get(column) for column in wanted) == values for other in rows[target]):
-                    return True
-        return False
+            if target in self.tables:
+                columns, wanted = ([one.lower() for one in side] for side in (foreign.columns, foreign.references_columns))
+                known = {tuple(other.get(column) for column in wanted) for other in rows[target]}
+                referring = [(row, tuple(row.get(column) for column in columns)) for row in rows[name]]
+                rows[name] = [row for row, values in referring if None in values or values in known]

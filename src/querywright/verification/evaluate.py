@@ -6,10 +6,12 @@ evaluated here raises `NotEvaluable` and is left to chance. Aggregates are evalu
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import operator
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
@@ -91,8 +93,10 @@ def _arithmetic(test: Callable[..., Value]) -> Rule:
         left, right = evaluate(node.this, environment), evaluate(node.expression, environment)
         if left is None or right is None:
             return None
-        if isinstance(right, datetime.timedelta) and isinstance(left, str):
+        if isinstance(right, (datetime.timedelta, Months)) and isinstance(left, str):
             left = datetime.date.fromisoformat(left[:10])
+        if isinstance(right, datetime.timedelta) and right.seconds and isinstance(left, datetime.date):
+            left = moment_of(left)
         if isinstance(left, float) and isinstance(right, Decimal):
             right = float(right)
         if isinstance(right, float) and isinstance(left, Decimal):
@@ -195,12 +199,32 @@ def _literal(node: exp.Expr, environment: Environment) -> Value:
     return int(node.name) if node.name.isdigit() else Decimal(node.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Months:
+    """An interval of whole months, to be added to or taken from a date; the day is cut to the length of the month."""
+
+    number: int
+
+    def __radd__(self, day: datetime.date) -> datetime.date:
+        month = 12 * day.year + day.month - 1 + self.number
+        year, month = divmod(month, 12)
+        return day.replace(year=year, month=month + 1, day=min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+    def __rsub__(self, day: datetime.date) -> datetime.date:
+        return Months(-self.number).__radd__(day)
+
+
+_SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400, "WEEK": 604_800}
+_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+
+
 def _interval(node: exp.Expr, environment: Environment) -> Value:
     amount, unit = node.this.name, str(node.args["unit"]).upper().rstrip("S")
-    days = {"DAY": 1, "WEEK": 7, "MONTH": 30, "QUARTER": 91, "YEAR": 365}
-    if unit not in days:
+    if unit in _MONTHS:
+        return Months(int(amount) * _MONTHS[unit])
+    if unit not in _SECONDS:
         raise NotEvaluable(unit)
-    return datetime.timedelta(days=int(amount) * days[unit])
+    return datetime.timedelta(seconds=int(amount) * _SECONDS[unit])
 
 
 def _substring(node: exp.Expr, environment: Environment) -> Value:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.predicates import conjunction, conjuncts
+from querywright.errors import StatementTimeout, WorkerLost
 from querywright.verification.databases import Witness
+from querywright.verification.mutations import RULES, Rule
 from querywright.verification.witness import SURVIVED, Laboratory
 
 
@@ -32,7 +33,7 @@ def mutants(tree: exp.Query, dialect: str, seed: int = 0, most: int = 20) -> lis
     rng = random.Random(seed)
     nodes = list(copy.walk())
     rng.shuffle(nodes)
-    kinds = {change: _replacements(nodes, rule, rng) for change, rule in _RULES}
+    kinds = {change: _replacements(nodes, rule, rng) for change, rule in RULES}
     seen = {copy.sql(dialect)}
     chosen: list[Mutant] = []
     while kinds and len(chosen) < most:
@@ -66,8 +67,8 @@ def _replacements(nodes: Sequence[exp.Expr], rule: Rule, rng: random.Random) -> 
 class Score:
     """How many mutants databases killed; ``missed`` is the kind of one that lived although other databases kill it.
 
-    ``equivalent`` mutants were killed by no database at all and count for nothing, nor do ``skipped`` ones, which failed or for
-    which there was no time.
+    ``equivalent`` mutants were killed by no database at all and count for nothing, nor do those that fail, nor ``skipped``
+    ones, for which there was no time.
     """
 
     killed: int
@@ -95,145 +96,37 @@ def mutation_score(
     killed = skipped = 0
     survivors: list[Mutant] = []
     for mutant in mutants(tree, judged.dialect):
-        allowed = (1 - _CONTROL_SHARE) * seconds * (_PATIENCE if killed < least else 1)
-        verdict = judged.killer(mutant.text, began + allowed - time.monotonic())
-        skipped += verdict is None
+        deadline = began + (1 - _CONTROL_SHARE) * seconds * (_PATIENCE if killed < least else 1)
+        verdict = _killer(judged, mutant, deadline - time.monotonic())
+        skipped += verdict is None and time.monotonic() > deadline
         killed += verdict is not None and verdict >= 0
         survivors += [mutant] if verdict == SURVIVED else []
     missed: list[Mutant] = []
     equivalent = 0
     additions: dict[int, Witness] = {}
     for mutant in survivors:
-        position = control().killer(mutant.text, began + seconds - time.monotonic())
+        position = _killer(control(), mutant, began + seconds - time.monotonic())
         equivalent += position == SURVIVED
-        skipped += position is None
+        skipped += position is None  # it did not fail before
         if position is not None and position >= 0:
             missed.append(mutant)
             additions[position] = control().base[position]
     alive = missed
     if missed:
         judged.adopt(list(additions.values()))
-        alive = [mutant for mutant in missed if judged.killer(mutant.text, _CONTROL_SHARE * seconds) == SURVIVED]
+        alive = [mutant for mutant in missed if _killer(judged, mutant, _CONTROL_SHARE * seconds) == SURVIVED]
     return Score(killed + len(missed) - len(alive), len(alive), equivalent, alive[0].change if alive else "", skipped)
+
+
+def _killer(laboratory: Laboratory, mutant: Mutant, seconds: float) -> int | None:
+    """The database that tells a mutant apart; None as well where the mutant never ends."""
+    try:
+        return laboratory.killer(mutant.text, seconds)
+    except (StatementTimeout, WorkerLost):
+        return None
 
 
 _CONTROL_SHARE = 0.4
 """The part of the time kept for the survivors."""
 
 _PATIENCE = 3
-
-Rule = Callable[[exp.Expr], Iterator[exp.Expr]]
-"""Yields replacements of a node, which itself stays as it is."""
-
-_OPPOSITE: dict[type[exp.Expr], type[exp.Expr]] = {exp.LT: exp.LTE, exp.LTE: exp.LT, exp.GT: exp.GTE, exp.GTE: exp.GT}
-_SWAPPED: dict[type[exp.Expr], type[exp.Expr]] = {exp.Min: exp.Max, exp.Max: exp.Min, exp.Sum: exp.Avg, exp.Avg: exp.Sum}
-
-
-def _with(node: exp.Expr, **arguments: object) -> exp.Expr:
-    """A copy of ``node`` with some arguments replaced."""
-    copy = node.copy()
-    for name, value in arguments.items():
-        copy.set(name, value)
-    return copy
-
-
-def _join_side(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.Join) and node.args.get("on") is not None:
-        if node.side == "LEFT":
-            yield _with(node, side=None)
-        elif not node.side and node.kind in ("", "INNER"):
-            yield _with(node, kind=None, side="LEFT")
-
-
-def _boundary(node: exp.Expr) -> Iterator[exp.Expr]:
-    if type(node) in _OPPOSITE:
-        yield _OPPOSITE[type(node)](this=node.this.copy(), expression=node.expression.copy())
-    elif isinstance(node, exp.Between):
-        yield exp.And(
-            this=exp.GT(this=node.this.copy(), expression=node.args["low"].copy()),
-            expression=exp.LTE(this=node.this.copy(), expression=node.args["high"].copy()),
-        )
-
-
-def _distinct(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.Select) and node.args.get("distinct") is not None:
-        yield _with(node, distinct=None)
-    elif isinstance(node, exp.Union):
-        yield _with(node, distinct=not node.args.get("distinct"))
-    elif isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct) and len(node.this.expressions) == 1:
-        yield exp.Count(this=node.this.expressions[0].copy(), big_int=True)
-
-
-def _aggregate(node: exp.Expr) -> Iterator[exp.Expr]:
-    if type(node) in _SWAPPED and not node.expressions:
-        yield _SWAPPED[type(node)](this=node.this.copy())
-    elif isinstance(node, exp.Count) and isinstance(node.this, exp.Column):
-        yield exp.Count(this=exp.Star(), big_int=True)
-
-
-def _dropped_conjunct(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.And) and not isinstance(node.parent, exp.And):
-        parts = conjuncts(node)
-        for index in range(len(parts)):
-            rest = conjunction(part.copy() for position, part in enumerate(parts) if position != index)
-            if rest is not None:
-                yield rest
-
-
-def _constant(node: exp.Expr) -> Iterator[exp.Expr]:
-    compared = isinstance(node.parent, (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between, exp.In, exp.Add, exp.Sub))
-    if isinstance(node, exp.Literal) and not node.is_string and compared and node.name.isdigit():
-        yield exp.Literal.number(int(node.name) + 1)
-
-
-def _negation(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null) and not isinstance(node.parent, exp.Not):
-        yield exp.Not(this=node.copy())
-    elif isinstance(node, exp.Not) and isinstance(node.this, (exp.Is, exp.Exists, exp.In)):
-        yield node.this.copy()
-    elif isinstance(node, exp.Exists) and not isinstance(node.parent, exp.Not):
-        yield exp.Not(this=node.copy())
-
-
-def _group_key(node: exp.Expr) -> Iterator[exp.Expr]:
-    """MIN over a column and one grouping key less: groups that differ in that key only are merged."""
-    if not isinstance(node, exp.Select) or node.args.get("group") is None:
-        return
-    keys = node.args["group"].expressions
-    for index, key in enumerate(keys):
-        if len(keys) < 2 or not isinstance(key, exp.Column):
-            continue
-        copy = node.copy()
-        copy.args["group"].set("expressions", [other.copy() for position, other in enumerate(keys) if position != index])
-        for projection in list(copy.expressions):
-            bare = projection.unalias()
-            if isinstance(bare, exp.Column) and bare.name == key.name:
-                name = projection.alias_or_name
-                projection.replace(exp.alias_(exp.Min(this=bare.copy()), name))
-        yield copy
-
-
-def _sort_direction(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.Ordered) and isinstance(node.parent, exp.Order):
-        yield _with(node, desc=not node.args.get("desc"))
-
-
-def _disjunction(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.Or):
-        yield node.this.copy()
-    elif isinstance(node, exp.In) and len(node.expressions) > 1:
-        yield _with(node, expressions=[item.copy() for item in node.expressions[1:]])
-
-
-_RULES: tuple[tuple[str, Rule], ...] = (
-    ("join side", _join_side),
-    ("boundary", _boundary),
-    ("duplicates", _distinct),
-    ("aggregate", _aggregate),
-    ("dropped condition", _dropped_conjunct),
-    ("constant", _constant),
-    ("negation", _negation),
-    ("group key", _group_key),
-    ("sort direction", _sort_direction),
-    ("dropped alternative", _disjunction),
-)

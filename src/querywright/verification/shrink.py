@@ -181,7 +181,8 @@ def _references_hold(tables: tuple[Table, ...], rows: Rows) -> bool:
 def _fewer_rows(trial: Trial, rows: Rows) -> Iterator[Rows]:
     everything = [(name, index) for name, present in rows.items() for index in range(len(present))]
     size = len(everything)
-    yield {name: () for name in rows}
+    if everything:
+        yield {name: () for name in rows}
     for name, present in rows.items():
         if present:
             yield {**rows, name: ()}

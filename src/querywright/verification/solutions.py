@@ -20,6 +20,8 @@ from querywright.verification.evaluate import evaluate
 from querywright.verification.terms import Environment, NotEvaluable, Value, Variable, as_kind, variables
 from querywright.verification.values import neighbors, plain_values
 
+_MOST_BROKEN = 30
+_MOST_BLOCKS = 5
 _MOST_REPAIRS = 40
 _MOST_CHOICES = 14
 _MOST_COPIES = 24
@@ -35,14 +37,18 @@ class Solution:
     """Rows that together pass a query's predicates as far as those could be solved.
 
     ``rows`` are (table, cell by column, tag) with cells as positions in ``values``: cells that an equality joins share a
-    position; rows with the same tag that is not empty are one row of a database. ``identifying`` are the positions of
+    position; rows with the same tag that is not empty are one row of a database.
+    The ``drafted`` first ones are no copies of others. ``identifying`` are the positions of
     free keys and references, ``changeable`` those that a copy may differ in, the ones that the query groups by, computes
     with or compares first, up to ``telling``; ``steady`` are those that are the same in all solutions. ``hints`` are the
-    constants that a position is compared with.
+    constants that a position is compared with, ``boundaries`` the values around which an expression over it changes.
+    ``grouping`` are the positions that blocks group by, ``partitioning`` those that windows are partitioned by. ``copied`` are
+    the rows that may be there many times, each with the key column that then has to differ, None where there is no key.
     ``solved`` is the share of predicates that hold; ``requirements`` their number.
     """
 
     rows: tuple[PlannedRow, ...]
+    drafted: int
     values: tuple[Value, ...]
     kinds: tuple[str, ...]
     identifying: frozenset[int]
@@ -50,6 +56,10 @@ class Solution:
     telling: int
     steady: frozenset[int]
     hints: tuple[tuple[Value, ...], ...]
+    boundaries: tuple[tuple[Value, ...], ...]
+    grouping: frozenset[int]
+    partitioning: frozenset[int]
+    copied: tuple[tuple[int, str | None], ...]
     parameters: Mapping[str, Value]
     solved: float
     requirements: int
@@ -71,6 +81,31 @@ def solution(
     ``uniform`` gives all cells that nothing asks anything of the same value, so that rows coincide.
     """
     return _Search(Draft(facts, block, bindings, rng, broken), rng, serial, uniform).solution()
+
+
+def solutions_of(
+    queries: Sequence[Facts], given: Sequence[Mapping[str, Value]], rng: random.Random
+) -> list[tuple[str, Solution]]:
+    """Solutions of the queries, with all cells alike, with one requirement broken, and solutions of single blocks."""
+    found: list[tuple[str, Solution]] = []
+
+    def add(kind: str, facts: Facts, block: exp.Query, broken: int = -1) -> Solution:
+        values, serial = rng.choice(given), len(found)
+        made = solution(facts, block, values, rng, serial=serial, broken=broken, uniform=kind == "uniform")
+        found.append((kind, made))
+        return made
+
+    for facts in queries:
+        requirements = 0
+        for kind in ("whole", "whole", "whole", "whole", "whole", "uniform", "uniform"):
+            requirements = max(requirements, add(kind, facts, facts.tree).requirements)
+        for broken in rng.sample(range(requirements), min(requirements, _MOST_BROKEN)):
+            add("broken", facts, facts.tree, broken)
+        # What a NOT EXISTS, the other side of an EXCEPT or a LEFT JOIN reads is planted as well.
+        blocks = [select for select in facts.selects() if select is not facts.tree and not facts.correlated_columns(select)]
+        for block in rng.sample(blocks, min(len(blocks), _MOST_BLOCKS)):
+            add("block", facts, block)
+    return found
 
 
 class _Search:
@@ -99,18 +134,29 @@ class _Search:
             self.repair(predicate, environment, used, touching)
         good = sum(_holds(predicate, environment) is not False for predicate, environment, _ in involved)
         rows, values, fresh = self.numbered(roots)
+        positions = {variable: position for position, variable in enumerate(roots)}
+        uses = self.uses()
         kept = [variable.identifies and not variable.hints for variable in roots]
-        free = [i for i, variable in enumerate(roots) if not kept[i] and not variable.steady]
-        first = [i for i in free if roots[i].hints or roots[i].telling]
+        others = [i for i, variable in enumerate(roots) if not kept[i] and not variable.steady]
+        first = [i for i in others if roots[i].hints or roots[i].telling]
         return Solution(
             rows=rows,
+            drafted=len(self.draft.rows),
             values=values,
             kinds=(*(variable.kind for variable in roots), *("integer" for _ in fresh)),
             identifying=frozenset([*(i for i, unasked in enumerate(kept) if unasked), *fresh]),
-            changeable=(*first, *(i for i in free if i not in first)),
+            changeable=(*first, *(i for i in others if i not in first)),
             telling=len(first),
             steady=frozenset(i for i, variable in enumerate(roots) if variable.steady),
             hints=(*(tuple(dict.fromkeys(variable.hints)) for variable in roots), *(() for _ in fresh)),
+            boundaries=(*(_distinct(variable) for variable in roots), *(() for _ in fresh)),
+            grouping=frozenset(positions[key.root] for row in self.draft.rows for key in row.grouping if key.root in positions),
+            partitioning=frozenset(i for i, variable in enumerate(roots) if variable.partitions),
+            copied=tuple(
+                (index, free)
+                for index, row in enumerate(self.draft.rows)
+                if not row.single and ((free := self.free_key(row, uses)) is not None or not row.table.keys)
+            ),
             parameters={name: variable.root.value for name, variable in self.draft.parameters.items()},
             solved=good / (len(involved) or 1),
             requirements=self.draft.requirements,
@@ -161,16 +207,12 @@ class _Search:
         """The rows with positions for cells; a block that counts more than one row gets copies of one of its rows."""
         positions = {variable: position for position, variable in enumerate(roots)}
         values = [variable.value for variable in roots]
-        uses: dict[Variable, int] = {}
-        for row in self.draft.rows:
-            for cell in row.cells.values():
-                uses[cell.root] = uses.get(cell.root, 0) + 1
-        rows: list[PlannedRow] = []
+        uses = self.uses()
+        rows: list[PlannedRow] = [(row.table.name, self.cells(row, positions), row.single) for row in self.draft.rows]
         fresh: list[int] = []
         copied: set[Environment] = set()
         for row in self.draft.rows:
-            cells = {name: positions[cell.root] for name, cell in row.cells.items()}
-            rows.append((row.table.name, cells, row.single))
+            cells = self.cells(row, positions)
             wanted = row.environment.copies.root.value
             free = self.free_key(row, uses)
             if not isinstance(wanted, int) or wanted < 2 or row.environment in copied or (free is None and row.table.keys):
@@ -184,6 +226,18 @@ class _Search:
                 values.append(as_kind(next(self.identifiers), row.cells[free].kind))
                 rows.append((row.table.name, {**cells, free: fresh[-1]}, ""))
         return tuple(rows), tuple(values), fresh
+
+    def cells(self, row: MadeRow, positions: Mapping[Variable, int]) -> dict[str, int]:
+        """The positions of a row's cells by column."""
+        return {name: positions[cell.root] for name, cell in row.cells.items()}
+
+    def uses(self) -> dict[Variable, int]:
+        """In how many cells each variable stands."""
+        found: dict[Variable, int] = {}
+        for row in self.draft.rows:
+            for cell in row.cells.values():
+                found[cell.root] = found.get(cell.root, 0) + 1
+        return found
 
     def free_key(self, row: MadeRow, uses: Mapping[Variable, int]) -> str | None:
         """A key column that no join and no grouping ties down, so that copies of the row may differ in it."""
@@ -202,6 +256,18 @@ def _holds(predicate: exp.Expr, environment: Environment) -> bool | None:
         return evaluate(predicate, environment) is True
     except NotEvaluable:
         return None
+
+
+def _distinct(variable: Variable) -> tuple[Value, ...]:
+    """The boundaries of a variable, and what it is compared with, as cells of its kind."""
+    found: dict[Value, None] = {}
+    if variable.kind not in ("other", "time", "boolean"):
+        for value in (*variable.hints, *variable.boundaries):
+            try:
+                found[as_kind(value, variable.kind)] = None
+            except NotEvaluable:
+                continue
+    return tuple(found)
 
 
 def _operands(predicate: exp.Expr) -> Iterator[exp.Expr]:

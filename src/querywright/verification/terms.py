@@ -22,7 +22,8 @@ class Variable:
 
     ``constants`` are the values it is compared with, ``hints`` those and their neighbors.
     ``identifies``: it is part of a key or a reference. ``steady``: it should have the same value in every solution.
-    ``telling``: a result depends on it, such as a grouping key or the argument of an aggregate.
+    ``telling``: a result depends on it, such as a grouping key or the argument of an aggregate. ``boundaries`` are values
+    around which an expression over it changes; ``partitions``: the windows of a block are computed apart for each value.
     """
 
     kind: str
@@ -30,10 +31,12 @@ class Variable:
     parent: Variable | None = None
     hints: list[Value] = field(default_factory=list)
     constants: list[Value] = field(default_factory=list)
+    boundaries: list[Value] = field(default_factory=list)
     value: Value = None
     identifies: bool = False
     steady: bool = False
     telling: bool = False
+    partitions: bool = False
 
     @property
     def root(self) -> Variable:
@@ -109,8 +112,15 @@ def resolve(node: exp.Expr, environment: Environment) -> Term:
     raise NotEvaluable("cyclic definition")
 
 
-def variables(node: exp.Expr, environment: Environment) -> list[Variable]:
-    """The open variables that the value of an expression depends on."""
+def counts(node: exp.Expr) -> bool:
+    """Whether an aggregate grows by whole rows: COUNT, and SUM over conditions or constants."""
+    return isinstance(node, (exp.Count, exp.CountIf)) or (
+        isinstance(node, exp.Sum) and isinstance(node.this, (exp.Case, exp.If, exp.Literal))
+    )
+
+
+def variables(node: exp.Expr, environment: Environment, *, windows: bool = False) -> list[Variable]:
+    """The open variables that the value of an expression depends on, with ``windows`` also those that its windows range over."""
     found: dict[Variable, None] = {}
 
     def visit(part: exp.Expr, place: Environment, depth: int) -> None:
@@ -119,6 +129,8 @@ def variables(node: exp.Expr, environment: Environment) -> list[Variable]:
         if isinstance(part, exp.Count):
             found[place.copies.root] = None
             return
+        if counts(part):
+            found[place.copies.root] = None
         if isinstance(part, (exp.Column, exp.Subquery, exp.Placeholder, exp.Parameter)):
             try:
                 term = resolve(part, place)
@@ -130,6 +142,9 @@ def variables(node: exp.Expr, environment: Environment) -> list[Variable]:
                 visit(term.node, term.environment, depth + 1)
             return
         if isinstance(part, exp.Query):
+            return
+        if isinstance(part, exp.Window) and not windows:
+            visit(part.this, place, depth)
             return
         for child in part.iter_expressions():
             visit(child, place, depth + 1)

@@ -21,12 +21,14 @@ from sqlglot import exp
 from querywright.errors import ExecutionError, QueryError, StatementTimeout
 from querywright.sql.ambiguity import Ambiguity, ambiguities, freeze
 from querywright.sql.parse import parse_query
+from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.values import Candidate, Check, Grade, Premise, Query, Verdict
 from querywright.verification.answers import outer_limit
 from querywright.verification.compare import column_difference
 from querywright.verification.mutate import Score, mutation_score
-from querywright.verification.narrowing import OBEYED, assuming
+from querywright.verification.narrowing import OBEYED, assuming, obeyed
+from querywright.verification.proof import Proof, prove
 from querywright.verification.scratch import Scratch
 from querywright.verification.witness import Laboratory, Outcome
 
@@ -39,6 +41,9 @@ LEAST_MUTATION_SCORE = 0.9
 LEAST_MUTANTS = 5
 """How many mutants must have been judged, where there are that many."""
 
+MOST_EQUIVALENT = 2
+"""How many mutants may return what the original does, for each one that was told apart."""
+
 _AIMED_DATABASES = 40
 _REACHED_ROWS = 8
 
@@ -46,10 +51,10 @@ _REACHED_ROWS = 8
 def grade(outcome: Outcome, score: Score | None, columns: Sequence[str] = ()) -> tuple[Grade, str]:
     """The grade that witnesses without a difference earn, and the reason where it is not ``tested``.
 
-    ``tested`` asks for three things: the original returned rows on at least `LEAST_NONEMPTY` of the databases, no
-    output column was NULL throughout, and at least `LEAST_MUTATION_SCORE` of the mutants were noticed. The databases that
-    count are those the candidate passed, among them those added because they kill a mutant that the first ones missed:
-    the score speaks of the strength of this verdict, not of the generator.
+    ``tested`` asks that the original returned rows on at least `LEAST_NONEMPTY` of the databases, that no output column was
+    NULL throughout, that at least `LEAST_MUTATION_SCORE` of the mutants were noticed, and that not too many others look
+    equivalent. The databases that count are those the candidate passed, among them those added because they kill
+    a mutant that the first ones missed: the score speaks of the strength of this verdict, not of the generator.
     """
     if not outcome.databases:
         return "vacuous", "The original fails on every witness database."
@@ -62,8 +67,13 @@ def grade(outcome: Outcome, score: Score | None, columns: Sequence[str] = ()) ->
     if outcome.null_columns:
         name = columns[outcome.null_columns[0]] if columns else str(outcome.null_columns[0] + 1)
         return "unknown", f"Output column {name} is NULL on all witness databases."
-    if score is not None and score.value is None and score.equivalent + score.skipped:
-        return "unknown", "The witnesses could not be tested: no mutant of the original was told apart from it."
+    if score is not None and score.value is None:
+        if score.equivalent + score.skipped:
+            return "unknown", "The witnesses could not be tested: no mutant of the original was told apart from it."
+        return "unknown", "The witnesses could not be tested: there is nothing in the original to make a mutant of."
+    if score is not None and score.equivalent > MOST_EQUIVALENT * (score.killed + score.alive):
+        judged = score.killed + score.alive + score.equivalent
+        return "unknown", f"The witnesses tell only {score.killed} of {judged} mutants of the original apart from it."
     if score is not None and score.skipped and score.killed + score.alive < LEAST_MUTANTS:
         return "unknown", f"There was time for only {score.killed + score.alive} of the original's mutants."
     if score is not None and score.value is not None and score.value < LEAST_MUTATION_SCORE:
@@ -84,6 +94,7 @@ class Verifier:
         databases: int = 100,
         strict: bool = True,
         mutation_s: float = 8.0,
+        proof_s: float = 0.0,
         moment: datetime | None = None,
         scratch: tuple[Scratch, Scratch] | None = None,
     ) -> None:
@@ -94,6 +105,7 @@ class Verifier:
         self.databases = databases
         self.strict = strict
         self.mutation_s = mutation_s
+        self.proof_s = proof_s
         self.moment = moment or datetime.now()
         self._owns_scratch = scratch is None
         # The second one serves databases that come and go, so that those of the original stay loaded.
@@ -147,6 +159,12 @@ class Verifier:
             return Verdict("refuted", reason=f"The candidate fails: {error.message}")
         if outcome.difference is not None:
             return self._conditional(text, candidate) or self._refuted(outcome)
+        proved = self._proved(outcome, (), text)
+        if proved is not None:
+            return proved
+        reason = self._unreached(text)
+        if reason:
+            return Verdict("unknown", reason=reason)
         return self._survived(outcome, (), text)
 
     # ------------------------------------------------------------------ steps
@@ -180,8 +198,12 @@ class Verifier:
             return ""
         if ours.args.get("order") is not None and theirs.args.get("order") is None:
             return "The original sorts its result, the candidate leaves the order to chance."
-        limits = [outer_limit(one) or 0 for one in (ours, theirs)]
-        if limits[0] != limits[1] and max(limits) > _REACHED_ROWS:
+        return ""
+
+    def _unreached(self, text: str) -> str:
+        """Why a candidate that no witness refutes may differ all the same: beyond the rows that witnesses have."""
+        limits = [outer_limit(parse_query(one, self.query.dialect)) or 0 for one in (self.laboratory.text, text)]
+        if limits[0] != limits[1] and max(limits) > _REACHED_ROWS and not self._single_row():
             return "The outermost LIMITs differ, and witness databases are too small to reach them."
         return ""
 
@@ -222,7 +244,22 @@ class Verifier:
         if not premises:
             return None
         outcome = self._run(self._laboratory(assuming(self.schema, premises), seed=self.seed + 3), text)
-        return self._survived(outcome, premises, "") if outcome.difference is None else None
+        if outcome.difference is not None:
+            return None
+        return self._proved(outcome, premises, text) or self._survived(outcome, premises, "")
+
+    def _proved(self, outcome: Outcome, premises: tuple[Premise, ...], text: str) -> Verdict | None:
+        """The verdict of a symbolic proof that rests on nothing but what is enforced or declared, and on ``premises``."""
+        if self.proof_s <= 0:
+            return None
+        schema = obeyed(assuming(self.schema, premises))
+        dialect = self.laboratory.dialect
+        trees = [qualify_text(one, schema, dialect) for one in (self.laboratory.text, text)]
+        found = prove(trees[0], trees[1], schema, dialect, self.proof_s)
+        if not isinstance(found, Proof):
+            return None
+        check = Check("symbolic", "", databases=0, seconds=round(found.seconds, 3))
+        return Verdict("proved", premises, (self._check(outcome, None), check), self.modulo)
 
     def _survived(self, outcome: Outcome, premises: tuple[Premise, ...], text: str) -> Verdict:
         names = self.laboratory.facts.tree.named_selects
