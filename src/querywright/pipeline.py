@@ -40,6 +40,9 @@ from querywright.sql.schema import Schema
 from querywright.values import Attempt, Bindings, Candidate, Outcome, Query, Verdict
 from querywright.verification.verdicts import Verifier
 
+PROOF_S = 5.0
+"""The most seconds that `verify` looks for a proof."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -118,7 +121,8 @@ def verify(
     limit_s: float = 60.0,
     sources: tuple[str, str] = ("the original", "the candidate"),
 ) -> Verdict:
-    """Whether two queries return the same rows: on generated databases, and on the data of ``db`` where one is named.
+    """Whether two queries return the same rows: by a proof (with the extra ``prove``) or on generated databases, and on the
+    data of ``db`` where one is named.
 
     ``schema`` (tables, or DDL text in ``dialect``) serves where there is no database. ``strict`` demands equal column
     names and types as well. ``sources`` are what error messages call the two. Raises `querywright.errors.InputError` where a
@@ -141,7 +145,7 @@ def verify(
     if first.fingerprint == second.fingerprint and first.sql == second.sql:
         return Verdict("proved", reason="The two texts are the same.")
     rewritten = Candidate(second, first.fingerprint)
-    with Verifier(first, schema, engine, seed=seed, strict=strict) as verifier:
+    with Verifier(first, schema, engine, seed=seed, strict=strict, proof_s=min(PROOF_S, limit_s)) as verifier:
         verdict = verifier.verdict(rewritten)
         if database is None or verdict.grade in ("refuted", "unverifiable"):
             return verdict

@@ -20,7 +20,7 @@ LINES = [
     json.dumps({"id": "columns", "a": "SELECT id, x FROM t", "b": "SELECT id FROM t", "schema": "t.sql"}),
     "[1, 2]",
 ]
-GRADES = ["tested", "refuted", *["unverifiable"] * 5, "refuted", "unverifiable"]
+GRADES = ["proved", "refuted", *["unverifiable"] * 5, "refuted", "unverifiable"]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_every_line_gets_a_verdict(qw: Command, pairs: Path) -> None:
     assert answer.code == 1
     verdicts = [json.loads(line) for line in answer.out.splitlines()]
     assert [verdict["grade"] for verdict in verdicts] == GRADES
-    assert all(verdict["reason"] for verdict in verdicts if verdict["grade"] != "tested")
+    assert all(verdict["reason"] for verdict in verdicts if verdict["grade"] != "proved")
     assert "CREATE TABLE" in verdicts[1]["counterexample"]
     assert {"id", "grade", "reason", "premises", "seconds"} <= verdicts[0].keys()
     assert "repeats the id equal" in verdicts[6]["reason"]

@@ -39,7 +39,7 @@ def _check(check: Check) -> str:
         return f"{check.databases} generated databases, {check.nonempty} with rows{strength}"
     if check.method in ("full", "sample", "hidden"):
         return f"{check.rows:,} rows of {check.database} ({check.method} data)"
-    return ""
+    return "a symbolic proof" if check.method == "symbolic" else ""
 
 
 def premise(given: Premise) -> str:

@@ -259,7 +259,8 @@ class Verifier:
         if not isinstance(found, Proof):
             return None
         check = Check("symbolic", "", databases=0, seconds=round(found.seconds, 3))
-        return Verdict("proved", premises, (self._check(outcome, None), check), self.modulo)
+        used = tuple(dict.fromkeys((*premises, *found.premises)))
+        return Verdict("proved", used, (self._check(outcome, None), check), self.modulo)
 
     def _survived(self, outcome: Outcome, premises: tuple[Premise, ...], text: str) -> Verdict:
         names = self.laboratory.facts.tree.named_selects
