@@ -61,6 +61,7 @@ def test_what_cannot_be_used_is_said_first(qw: Command, pairs: Path, tmp_path: P
     (tmp_path / "other.txt").write_text("something else\n")
     for words, problem in (
         (("--pairs", "missing.jsonl"), "missing.jsonl does not exist"),
+        (("--pairs", tmp_path / "other.txt"), "other.txt holds no pair that can be used. Line 1 is not JSON"),
         (("--pairs", pairs, "--out", tmp_path / "other.txt"), "other.txt is not a file of verdicts"),
         (("--pairs", pairs, "--out", "nowhere/out.jsonl"), "cannot be written"),
         (("--pairs", pairs, "--dialect", "klingon"), "klingon"),

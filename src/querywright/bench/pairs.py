@@ -10,16 +10,17 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from querywright.errors import InputError, QuerywrightError
+from querywright.errors import InputError, QuerywrightError, RunError
 from querywright.pipeline import verify
 from querywright.runs.files import append_line, read_lines
+from querywright.runs.serialize import from_json, to_json
 from querywright.sql.files import query_text
-from querywright.values import Grade
+from querywright.values import Grade, Premise
 from querywright.workers import fan_out
 
 
@@ -36,28 +37,18 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class PairVerdict:
-    """What is known of a pair; ``premises`` in words, ``counterexample`` a script, ``seconds`` of wall time."""
+    """What is known of a pair; ``counterexample`` is a script, ``seconds`` are of wall time."""
 
     id: str
     grade: Grade
     reason: str
-    premises: tuple[str, ...] = ()
+    premises: tuple[Premise, ...] = ()
     seconds: float = 0.0
     counterexample: str | None = None
 
-    @classmethod
-    def read(cls, line: str) -> PairVerdict:
-        """The verdict in a line that `line` wrote."""
-        stored = json.loads(line)
-        return cls(**{**stored, "premises": tuple(stored["premises"])})
-
-    def line(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
-
 
 def read_pairs(path: Path) -> list[Pair]:
-    """The pairs of a file, in order; raises `InputError` where the file cannot be read."""
+    """The pairs of a file, in order; raises `InputError` where the file cannot be read or holds none."""
     pairs: dict[str, Pair] = {}
     for number, line in enumerate(query_text(path).splitlines(), 1):
         if line.strip():
@@ -65,6 +56,11 @@ def read_pairs(path: Path) -> list[Pair]:
             if pair.id in pairs:
                 pair = Pair(f"{pair.id} on line {number}", problem=f"Line {number} repeats the id {pair.id}.")
             pairs[pair.id] = pair
+    if all(pair.problem for pair in pairs.values()):
+        problem = next((pair.problem for pair in pairs.values()), "It is empty.")
+        raise InputError(
+            f"{path} holds no pair that can be used. {problem}", "Write JSON with id, a, b and schema, a pair a line."
+        )
     return list(pairs.values())
 
 
@@ -73,8 +69,8 @@ def judged(path: Path | None) -> dict[str, PairVerdict]:
     if path is None:
         return {}
     try:
-        verdicts = [PairVerdict.read(line) for line in read_lines(path)]
-    except (ValueError, TypeError, KeyError, OSError) as error:
+        verdicts = [from_json(PairVerdict, line) for line in read_lines(path)]
+    except (RunError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path} is not a file of verdicts.", "Name a new file with --out.") from error
     return {verdict.id: verdict for verdict in verdicts}
 
@@ -95,7 +91,7 @@ def verify_pairs(
             continue
         verdict = next(fresh)
         if out is not None:
-            append_line(out, verdict.line())
+            append_line(out, to_json(verdict))
         yield verdict
 
 
@@ -132,6 +128,5 @@ def _verified(dialect: str, seed: int, limit_s: float, pair: Pair) -> PairVerdic
         verdict = verify(pair.a, pair.b, schema=pair.schema, dialect=dialect, seed=seed, limit_s=limit_s, sources=("a", "b"))
     except QuerywrightError as error:
         return PairVerdict(pair.id, "unverifiable", str(error), seconds=round(time.monotonic() - began, 3))
-    premises = tuple(f"{one.kind} {one.table}({', '.join(one.columns)}): {one.basis}" for one in verdict.premises)
     script = verdict.counterexample.script if verdict.counterexample is not None else None
-    return PairVerdict(pair.id, verdict.grade, verdict.reason, premises, round(time.monotonic() - began, 3), script)
+    return PairVerdict(pair.id, verdict.grade, verdict.reason, verdict.premises, round(time.monotonic() - began, 3), script)

@@ -48,7 +48,7 @@ DECISIVE = 5.0
 """Where the original takes much longer than this many times the candidate, most of its runs are stopped at that point: such
 a pair is decided, and counts with the ratio it had reached, which is less than it would have become."""
 
-SLOW_S = 1.0
+SLOW_S = 0.25
 """Originals faster than this are never stopped for being decided."""
 
 COMPLETE_ROUNDS = 2

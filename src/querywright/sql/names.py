@@ -13,8 +13,7 @@ _BARE = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 def needs_quotes(name: str, dialect: str) -> bool:
     """Whether some parser of ``dialect`` could read ``name`` without quotes as something else."""
-    keywords = Dialect.get_or_raise(dialect).tokenizer_class.KEYWORDS
-    return not _BARE.match(name) or name in _reserved(dialect) or name.upper() in keywords
+    return not _BARE.match(name) or name in _reserved(dialect) or name in _keywords(dialect)
 
 
 def quote_names(tree: exp.Expr, dialect: str) -> None:
@@ -30,3 +29,8 @@ def _reserved(dialect: str) -> frozenset[str]:
     """Reserved words; DuckDB's list is PostgreSQL's and stands in where none is known."""
     known = {dialect, "duckdb"}
     return frozenset(word.lower() for name in known for word in Dialect.get_or_raise(name).generator_class.RESERVED_KEYWORDS)
+
+
+@lru_cache(maxsize=8)
+def _keywords(dialect: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in Dialect.get_or_raise(dialect).tokenizer_class.KEYWORDS)

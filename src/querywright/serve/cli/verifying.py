@@ -75,7 +75,7 @@ def run_pairs(path: Path, dialect: str, out: Path | None, timeout: float, seed: 
     for verdict in verify_pairs(read_pairs(path), dialect, seed=seed, limit_s=timeout, out=out):
         counts[verdict.grade] += 1
         if as_json:
-            print(verdict.line(), flush=True)
+            print(to_json(verdict), flush=True)
         else:
             line = f"{verdict.id}: {verdict.grade} ({verdict.seconds:.1f} s)"
             console.print(f"{line} {verdict.reason}".rstrip(), style=_color(verdict.grade), markup=False)
