@@ -195,3 +195,10 @@ def test_wrong_parameters_say_what_is_accepted(name: str, given: dict[str, str],
     with pytest.raises(DatabaseError, match=part) as caught:
         instance(name, given)
     assert caught.value.remedy
+
+
+def test_generated_data_that_breaks_its_own_keys_is_refused(tmp_path: Path) -> None:
+    tpch = workloads()["tpch"]
+    with pytest.raises(DatabaseError, match=r"partsupp.*has duplicates") as caught:
+        tpch.build(tmp_path / "tpch.duckdb", "duckdb", {"sf": "0.0125"}, lambda *_: None)
+    assert "0.01" in caught.value.remedy

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from querywright.errors import DatabaseError, MissingExtraError
+from querywright.sql.schema import Table
 from querywright.workloads.driver import cache_folder, file_once
 from querywright.workloads.protocol import Progress
 
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def generate(path: Path, extension: str, procedure: str, scale: str, progress: Progress) -> None:
+def generate(path: Path, extension: str, procedure: str, scale: str, declared: Iterable[Table], progress: Progress) -> None:
     """Write the tables of ``CALL procedure(sf=scale)`` into a new DuckDB file.
 
-    Raises `MissingExtraError` where the extension is not installed, `DatabaseError` where it cannot finish.
+    Raises `MissingExtraError` where the extension is not installed, `DatabaseError` where it cannot finish, or where its rows
+    break a key of ``declared``: TPC-H repeats keys of partsupp at some scale factors below one, such as 0.0125.
     """
     import duckdb
 
@@ -34,7 +36,18 @@ def generate(path: Path, extension: str, procedure: str, scale: str, progress: P
                 f"{extension} at scale factor {scale} could not be generated: {error}",
                 "Try a smaller scale factor, or free memory and disk space in the cache folder.",
             ) from error
+        for table in declared:
+            for key in table.keys:
+                _check_key(connection, f"{extension} at scale factor {scale}", table.name, key.columns)
     progress(f"Generated {extension} at scale factor {scale}", 1.0)
+
+
+def _check_key(connection: DuckDBPyConnection, data: str, table: str, columns: Sequence[str]) -> None:
+    key = ", ".join(columns)
+    if connection.execute(f"SELECT 1 FROM {table} GROUP BY {key} HAVING count(*) > 1 LIMIT 1").fetchone():
+        raise DatabaseError(
+            f"{data} breaks its own key: {table}({key}) has duplicates.", "Use another scale factor, such as 0.01."
+        )
 
 
 @cache

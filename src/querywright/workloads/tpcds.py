@@ -149,4 +149,4 @@ def build(path: Path, engine: str, parameters: Parameters, progress: Progress) -
     """Generate the tables with DuckDB's extension."""
     from querywright.workloads._duckdb_generator import generate
 
-    generate(path, "tpcds", "dsdgen", parameters["sf"], progress)
+    generate(path, "tpcds", "dsdgen", parameters["sf"], tables(parameters), progress)

@@ -67,7 +67,7 @@ def build(path: Path, engine: str, parameters: Parameters, progress: Progress) -
     from querywright.workloads._sqlite import copy_to_sqlite
 
     if engine == "duckdb":
-        generate(path, "tpch", "dbgen", parameters["sf"], progress)
+        generate(path, "tpch", "dbgen", parameters["sf"], tables(parameters), progress)
     else:
         source = build_once(instance("tpch", {"sf": parameters["sf"]}), progress)
         copy_to_sqlite(source, path, tables(parameters), parameters["keys"] == "indexed", progress)
