@@ -16,6 +16,7 @@ from sqlglot import MappingSchema, exp
 from sqlglot.optimizer.qualify import qualify
 
 from querywright.errors import QueryError
+from querywright.sql._spelling import simplified
 from querywright.sql.difference import unified
 from querywright.sql.layout import render
 
@@ -218,3 +219,10 @@ def extract_cte(query: exp.Query, generator: random.Random) -> exp.Query | None:
 
 
 EDITS: list[Edit] = [drop_conjunct, wrap_table, extract_cte, add_conjunct, shuffle_conjuncts]
+
+
+def test_sqlite_keeps_an_alias_that_order_by_needs() -> None:
+    """It takes a bare name in ORDER BY for a column of any table, unless an alias of that name is written out."""
+    tree = sqlglot.parse_one("SELECT a.k AS k, a.v AS v FROM a JOIN b ON a.k = b.k ORDER BY k", read="sqlite")
+    assert simplified(tree, "sqlite").sql("sqlite") == "SELECT a.k AS k, a.v FROM a JOIN b ON a.k = b.k ORDER BY k"
+    assert simplified(tree, "duckdb").sql("sqlite") == "SELECT a.k, a.v FROM a JOIN b ON a.k = b.k ORDER BY k"

@@ -44,13 +44,26 @@ def simplified(tree: exp.Expr, dialect: str) -> exp.Expr:
             if alias and not alias.args.get("columns") and node.alias == node.name:
                 node.set("alias", None)
         elif isinstance(node, exp.Select):
-            node.set("expressions", [_unaliased(projection) for projection in node.expressions])
+            needed = _sorted_by_alias(node) if dialect == "sqlite" else frozenset()
+            node.set("expressions", [one if one.alias in needed else _unaliased(one) for one in node.expressions])
     return copy
 
 
 def needed_quotes(name: exp.Identifier, dialect: str) -> exp.Identifier:
     """A copy of ``name``, quoted only if it must be."""
     return exp.Identifier(this=name.name, quoted=bool(name.quoted) and needs_quotes(name.name, dialect))
+
+
+def _sorted_by_alias(select: exp.Select) -> frozenset[str]:
+    """The aliases that ORDER BY sorts by: in SQLite only a written alias goes before the columns of several tables."""
+    if not select.args.get("joins"):
+        return frozenset()
+    return frozenset(term.this.name for term in _sort_terms(select) if isinstance(term.this, exp.Column) and not term.this.table)
+
+
+def _sort_terms(select: exp.Select) -> list[exp.Ordered]:
+    order = select.args.get("order")
+    return list(order.expressions) if order else []
 
 
 def _unaliased(projection: exp.Expr) -> exp.Expr:

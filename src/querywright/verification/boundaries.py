@@ -27,12 +27,13 @@ from querywright.verification.terms import (
     resolve,
     variables,
 )
-from querywright.verification.values import plain_values
+from querywright.verification.values import plain_values, shifted
 
 _MOST_LITERALS = 8
 _LONGEST_TEXT = 2000
 _DEEPEST = 12
 _SECOND = datetime.timedelta(seconds=1)
+_NOTHING = datetime.timedelta()
 _TICK = datetime.timedelta(microseconds=1)
 _DAY = datetime.timedelta(days=1)
 
@@ -149,19 +150,14 @@ def _period_ends(kind: str) -> Iterator[Value]:
 
 
 def _days(moment: datetime.datetime) -> Iterator[Value]:
-    yield from (moment.date() - _DAY, moment.date(), moment.date() + _DAY)
+    yield from (around.date() for around in shifted(moment, (-_DAY, _NOTHING, _DAY)))
 
 
 def _moments(moment: datetime.datetime) -> Iterator[Value]:
     """Around a moment, and around the day that begins with it."""
-    yield from (
-        moment - _SECOND,
-        moment,
-        moment + _SECOND / 2,
-        moment + _SECOND,
-        moment + datetime.timedelta(hours=12, minutes=30),
-    )
-    yield from (moment + _DAY - _SECOND, moment + _DAY - _TICK, moment + _DAY, moment + _DAY + _SECOND)
+    half_past_noon = datetime.timedelta(hours=12, minutes=30)
+    yield from shifted(moment, (-_SECOND, _NOTHING, _SECOND / 2, _SECOND, half_past_noon))
+    yield from shifted(moment, (_DAY - _SECOND, _DAY - _TICK, _DAY, _DAY + _SECOND))
 
 
 def _bounds(node: exp.Expr, environment: Environment) -> Iterator[tuple[exp.Expr, Value]]:

@@ -134,10 +134,11 @@ def _text(node: exp.Expr) -> Iterator[exp.Expr]:
 def _date(node: exp.Expr) -> Iterator[exp.Expr]:
     if isinstance(node, exp.Literal) and node.is_string and (day := _day(node.name)) is not None:
         moment = datetime.datetime.fromisoformat(node.name)
-        if moment.time() != datetime.time():
+        if moment.time() != datetime.time() and moment.year < datetime.MAXYEAR:
             yield exp.Literal.string((moment + datetime.timedelta(seconds=1)).isoformat(" "))
-        for step in (1, -1):
-            yield exp.Literal.string(str(day + datetime.timedelta(days=step)) + node.name[10:])
+        for number in (day.toordinal() + 1, day.toordinal() - 1):
+            if 1 <= number <= datetime.date.max.toordinal():
+                yield exp.Literal.string(str(datetime.date.fromordinal(number)) + node.name[10:])
 
 
 def _day(text: str) -> datetime.date | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
+from typing import TypeVar
 
 from querywright.verification.terms import Value
+
+Day = TypeVar("Day", bound=datetime.date)
 
 _PLAIN: dict[str, tuple[Value, ...]] = {
     "integer": (0, 1, 2, 3, 7, 10, 100),
@@ -31,7 +35,7 @@ def neighbors(value: Value, kind: str) -> list[Value]:
         return []
     if isinstance(value, datetime.date):
         day = datetime.timedelta(days=1)
-        return [value - day, value + day]
+        return list(shifted(value, (-day, day)))
     if isinstance(value, int):
         return [value - 1, value + 1]
     if isinstance(value, Decimal):
@@ -47,6 +51,13 @@ def neighbors(value: Value, kind: str) -> list[Value]:
     if isinstance(value, str) and kind == "text":
         return [value + "a"]
     return []
+
+
+def shifted(day: Day, steps: Iterable[datetime.timedelta]) -> Iterator[Day]:
+    """``day`` moved by each step; without what lies beyond the calendar, since many schemas write 9999-12-31 for "never"."""
+    for step in steps:
+        with suppress(OverflowError):
+            yield day + step
 
 
 def like_matches(pattern: str) -> list[Value]:
