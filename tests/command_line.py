@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ def private_machine(patch: pytest.MonkeyPatch, folder: Path, temporary: Path | N
     """Work in ``folder``, with a timing lock of one's own: nothing in these suites depends on times, so nothing need wait."""
     patch.chdir(folder)
     patch.setenv("TMPDIR", str(temporary or folder))
+    patch.setattr(tempfile, "tempdir", None)  # else the folder that was asked for first stays
     patch.delenv("QUERYWRIGHT_RUNS", raising=False)
     settings.cache_clear()
 

@@ -233,6 +233,19 @@ def test_fan_out_raises_errors_in_turn() -> None:
     assert seen == [0, 1, 2]
 
 
+def die_on_three(number: int) -> str:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return str(number)
+
+
+def test_fan_out_goes_on_where_a_worker_died() -> None:
+    answers = fan_out(die_on_three, range(6), processes=2, lost=lambda number, error: f"{number} was lost")
+    assert list(answers) == ["0", "1", "2", "3 was lost", "4", "5"]
+    with pytest.raises(WorkerLost):
+        list(fan_out(die_on_three, range(6), processes=2))
+
+
 LOCKED = """
 import sys
 from querywright.workers import timing_lock

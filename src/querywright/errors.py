@@ -12,6 +12,11 @@
     │   ├── StatementTimeout     the statement passed its time limit and was stopped
     │   ├── StatementOutOfMemory the statement passed its memory limit
     │   └── WorkerLost           the worker process died or had to be killed
+    ├── ChatError                no answer of the language model
+    │   ├── ChatUnavailable      the model's server cannot be reached or keeps failing, after retries
+    │   ├── ChatRefused          the server will not serve this request: no key, wrong key, unknown model
+    │   ├── ReplyUnusable        the server answered with something that cannot be read
+    │   └── BudgetExhausted      the call was not sent: it could pass the limit on cost or calls
     └── ContractError            a plug-in broke its contract; names the plug-in
 
 Each message names the file, stage or plug-in it speaks of, and ``remedy`` says what to type or change next.
@@ -81,6 +86,26 @@ class StatementOutOfMemory(ExecutionError):
 
 class WorkerLost(ExecutionError):
     """The worker process died, or did not react to an interrupt and was killed."""
+
+
+class ChatError(QuerywrightError):
+    """The language model gave no answer."""
+
+
+class ChatUnavailable(ChatError):
+    """The model's server cannot be reached, or kept failing until the retries were used up."""
+
+
+class ChatRefused(ChatError):
+    """The model's server will not serve this request, however often it is sent."""
+
+
+class ReplyUnusable(ChatError):
+    """The model's server answered with something that cannot be read: too large, or not the protocol."""
+
+
+class BudgetExhausted(ChatError):
+    """A call was not sent because it could pass the limit on cost or on calls."""
 
 
 class ContractError(QuerywrightError):

@@ -2,7 +2,8 @@
 
 `open_case` runs the original once and keeps what every candidate is held against: its answer, its times, its witness
 databases. `judge` takes a candidate through the checks, cheapest first, and times it only if it passed them all;
-`confirm` times a winner afresh.
+`confirm` looks for a proof and times a winner afresh. A proof is of the printed text against the user's own, whatever
+steps led there, and comes on top of the checks: both texts ran on witnesses and on the data.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from querywright.errors import ExecutionError, QueryError, StatementOutOfMemory,
 from querywright.measure.clock import Baseline, Clock
 from querywright.values import Attempt, Bindings, Candidate, Check, Query, Timing, Verdict
 from querywright.verification.compare import compare
+from querywright.verification.declared import DeclaredFacts
 from querywright.verification.stored import Stored, store_original
 from querywright.verification.verdicts import Verifier
 
 ACCEPTED = frozenset({"proved", "bounded", "tested"})
+
+_ALL_PROOFS_S = 10.0
+"""The most that a search spends on proofs of candidates whose tests are too weak to accept them."""
 
 _COMPARISON_PATIENCE = 5.0
 """A candidate whose answer takes this many times as long as the original's to compute and compare is slower anyway."""
@@ -42,7 +47,7 @@ class Rules:
 
     ``statement_limit_s`` is the most one execution may take; ``witnesses`` the number of generated databases a
     candidate must pass; ``assume_checked_keys`` lets premises count that today's data satisfies; ``accept_timeout``
-    lets a mere lower bound count.
+    lets a mere lower bound count. ``proof_s`` is the time for one proof.
     """
 
     statement_limit_s: float = 60.0
@@ -50,6 +55,7 @@ class Rules:
     assume_checked_keys: bool = False
     accept_timeout: bool = False
     seed: int = 0
+    proof_s: float = 2.0
 
 
 @dataclass
@@ -81,6 +87,8 @@ class Case:
     clock: Clock | None = None
     baseline: Baseline | None = None
     refusal: str = ""
+    declared: DeclaredFacts | None = None
+    proofs_left_s: float = _ALL_PROOFS_S
 
     @property
     def rows(self) -> int:
@@ -90,7 +98,7 @@ class Case:
 
     def conditional(self, attempt: Attempt) -> bool:
         """Whether an accepted attempt rests on premises that the user has not agreed to."""
-        return bool(attempt.verdict.premises) and not self.rules.assume_checked_keys
+        return bool(attempt.verdict.conditions) and not self.rules.assume_checked_keys
 
 
 @contextmanager
@@ -104,7 +112,7 @@ def open_case(
     """
     limits, rules = limits or Limits(), rules or Rules()
     verifier = Verifier(query, database.schema, database.location.engine, seed=rules.seed, databases=rules.witnesses)
-    case = Case(query, database, rules, verifier)
+    case = Case(query, database, rules, verifier, declared=DeclaredFacts(database, limits))
     if verifier.unverifiable:
         case.refusal = verifier.unverifiable
         yield case
@@ -154,7 +162,8 @@ def judge(case: Case, candidate: Candidate) -> Attempt:
     try:
         verdict = _verify(case, candidate)
     except StatementTimeout:
-        return _attempt(candidate, Verdict("unknown", reason="The candidate did not finish in time."), began, "timeout")
+        reason = f"The candidate did not finish within {_patience_s(case):.3g} s, which the original's time allows it."
+        return _attempt(candidate, Verdict("unknown", reason=reason), began, "timeout")
     except StatementOutOfMemory:
         return _attempt(candidate, Verdict("unknown", reason="The candidate ran out of memory."), began, "out of memory")
     except ExecutionError as error:
@@ -172,9 +181,15 @@ def judge(case: Case, candidate: Candidate) -> Attempt:
 
 
 def confirm(case: Case, attempt: Attempt) -> Attempt:
-    """Time an accepted attempt afresh, with enough pairs for a recommendation."""
+    """Look for a proof of an accepted attempt, then time it afresh, with enough pairs for a recommendation.
+
+    An attempt that relies on declared facts which the data violates is not accepted any more, and has no timing.
+    """
     assert case.clock is not None and attempt.verdict.grade in ACCEPTED
     began = time.monotonic()
+    attempt = replace(attempt, verdict=_substantiated(case, attempt))
+    if attempt.verdict.grade not in ACCEPTED:
+        return replace(attempt, timing=None)
     try:
         timing = case.clock.confirm(case.query, attempt.candidate.query, screened=attempt.timing)
     except ExecutionError as error:
@@ -202,14 +217,39 @@ def _attempt(
 
 def _verify(case: Case, candidate: Candidate) -> Verdict:
     """Cheapest refutation first: witness databases, the sample, the full data."""
-    verdict = case.verifier.verdict(candidate)
-    assert case.baseline is not None
-    limit_s = max(_LEAST_PATIENCE_S, _COMPARISON_PATIENCE * case.baseline.milliseconds / 1000)
+    verdict = _rescued(case, candidate, case.verifier.verdict(candidate))
+    limit_s = _patience_s(case)
     for bench in case.benches:
         if verdict.grade not in ACCEPTED:
             break
         verdict = compare_data(bench, case.verifier, candidate, verdict, limit_s)
     return verdict
+
+
+def _patience_s(case: Case) -> float:
+    assert case.baseline is not None
+    return max(_LEAST_PATIENCE_S, _COMPARISON_PATIENCE * case.baseline.milliseconds / 1000)
+
+
+def _rescued(case: Case, candidate: Candidate, verdict: Verdict) -> Verdict:
+    """A verdict that the tests are too weak for, raised by a proof as long as there is time for more of them."""
+    if verdict.grade in ACCEPTED or case.proofs_left_s <= 0:
+        return verdict
+    began = time.monotonic()
+    verdict = case.verifier.strengthened(candidate, verdict, min(case.rules.proof_s, case.proofs_left_s))
+    case.proofs_left_s -= time.monotonic() - began
+    return verdict
+
+
+def _substantiated(case: Case, attempt: Attempt) -> Verdict:
+    """The attempt's verdict, proved where possible, after checking on the data what is merely declared."""
+    assert case.declared is not None
+    candidate, tested = attempt.candidate, attempt.verdict
+    if tested.grade == "proved":
+        tested = replace(tested, grade="unknown")
+    proved = case.verifier.strengthened(candidate, attempt.verdict, case.rules.proof_s)
+    relied = [premise for step in candidate.steps for premise in step.premises]
+    return case.declared.settled(proved, tested, relied)
 
 
 def compare_data(bench: Bench, verifier: Verifier, candidate: Candidate, verdict: Verdict, limit_s: float) -> Verdict:

@@ -4,49 +4,60 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import cast
-
-from sqlglot import exp
+from typing import Literal, cast
 
 from querywright.analyze import Analysis, analyze
 from querywright.analyze.plans import plan_lines, plan_summary
 from querywright.analyze.preparing import Prepared, prepare
+from querywright.chat.options import ChatOptions
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.databases.sampling import sample
-from querywright.engines.protocol import Limits
-from querywright.engines.session import Session, engine_of
-from querywright.errors import ExecutionError, InputError, RunError
+from querywright.engines.protocol import Limits, PlanNode
+from querywright.engines.session import Session
+from querywright.errors import ChatError, ExecutionError, InputError, MissingExtraError, RunError, StatementTimeout
 from querywright.judge import Bench, Case, Rules, compare_data, environment, open_case
 from querywright.propose import rules as rule_proposer
-from querywright.propose.protocol import Proposal
+from querywright.propose.model import printer
+from querywright.propose.protocol import Print, Proposal
+from querywright.registry import plugins
 from querywright.runs.directory import RunDirectory
 from querywright.runs.layout import Mode as ModeName
 from querywright.search.concluding import conclude
 from querywright.search.driver import find_mode
 from querywright.search.judging import CaseJudge
-from querywright.search.protocol import Budget, Event, Judged, Position
+from querywright.search.protocol import Budget, Event, Judged, Model, ModelLost, Position
 from querywright.search.recorder import graph_document, recorder
 from querywright.search.transcript import base_prompt
 from querywright.settings import settings
-from querywright.sql.ddl import schema_of
-from querywright.sql.fingerprint import fingerprint
-from querywright.sql.layout import Layout
-from querywright.sql.parse import normalize_parameters
-from querywright.sql.qualify import qualify_text
+from querywright.sql.dialects import AUTO, check_dialect, read_schema, readable
 from querywright.sql.schema import Schema
 from querywright.values import Attempt, Bindings, Candidate, Outcome, Query, Verdict
+from querywright.verification.declared import DeclaredFacts
+from querywright.verification.reading import proved_without_running, read_pair
+from querywright.verification.scratch import Scratch
 from querywright.verification.verdicts import Verifier
+
+ProposerName = Literal["rules", "model"]
 
 PROOF_S = 5.0
 """The most seconds that `verify` looks for a proof."""
 
+_EXPLAINED_MS = 5000.0
+"""Originals faster than this are run once more for a plan with actual costs."""
+
+_DEFAULT_ENGINE = "duckdb"
+
 
 @dataclass(frozen=True)
 class Options:
-    """How to optimize. ``runs`` is the folder of run directories (None: the configured one), ``resume`` a run to continue."""
+    """How to optimize. ``runs`` is the folder of run directories (None: the configured one), ``resume`` a run to continue.
+
+    With ``model`` among the ``proposers`` the model of ``chat`` is asked as well, and sees no literals with ``redact_literals``.
+    """
 
     mode: str = "iterative"
     budget: Budget = field(default_factory=Budget)
@@ -56,6 +67,9 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     runs: Path | None = None
     resume: Path | None = None
+    proposers: tuple[ProposerName, ...] = ("rules",)
+    chat: ChatOptions = field(default_factory=ChatOptions)
+    redact_literals: bool = False
 
 
 def optimize(
@@ -85,7 +99,8 @@ def optimize(
         attempts: list[Attempt] = []
         if not case.refusal:
             start = Position(prepared.query, prepared.tree)
-            expand = _expander(prepared, budget.seed)
+            render = printer(prepared.query, prepared.tree, prepared.database.schema)
+            expand = _expander(prepared, render, budget.seed if "rules" in options.proposers else None)
 
             def hear(event: Event) -> None:
                 recording.listen(event)
@@ -98,8 +113,9 @@ def optimize(
                 _write_swarm_input(directory, prepared, smaller(), options.limits)
             done = [Judged(number, attempt, prepared.tree) for number, attempt in recording.earlier_attempts()]
             judging = CaseJudge(case, smaller, options.limits)
-            for attempt in mode.run(start, expand, judging, budget, hear, time.monotonic, done):
-                attempts.append(attempt)
+            with _model(case, directory, options, budget, render, hear) as model:
+                for attempt in mode.run(start, expand, judging, budget, hear, time.monotonic, done, model):
+                    attempts.append(attempt)
         outcome = conclude(case, attempts)
         outcome = replace(
             outcome, environment=environment(case), run_id=directory.run_id, seconds=round(time.monotonic() - began, 3)
@@ -114,64 +130,126 @@ def verify(
     *,
     db: str | Database | None = None,
     schema: Schema | str | None = None,
-    dialect: str = "duckdb",
+    dialect: str = AUTO,
     bindings: tuple[Bindings, ...] = (),
     strict: bool = False,
     seed: int = 0,
     limit_s: float = 60.0,
     sources: tuple[str, str] = ("the original", "the candidate"),
+    scratch: tuple[Scratch, Scratch] | None = None,
 ) -> Verdict:
     """Whether two queries return the same rows: by a proof (with the extra ``prove``) or on generated databases, and on the
     data of ``db`` where one is named.
 
-    ``schema`` (tables, or DDL text in ``dialect``) serves where there is no database. ``strict`` demands equal column
-    names and types as well. ``sources`` are what error messages call the two. Raises `querywright.errors.InputError` where a
-    query or the schema cannot be used.
+    ``schema`` (tables, or DDL text) serves where there is no database. Queries of a ``dialect`` that no engine here runs are
+    translated to DuckDB, see `querywright.sql.dialects`. ``strict`` demands equal column names and types as well. ``sources`` are
+    what error messages call the two. ``scratch`` are sessions to use, which stay open; calls that share them are much faster.
+    Raises `querywright.errors.InputError` where a query or the schema cannot be used.
     """
-    if isinstance(schema, str):
-        schema = schema_of(schema, dialect)
+    check_dialect(dialect)
     database = open_database(db) if isinstance(db, str) else db
     if database is not None:
-        dialect, schema = engine_of(database.location).CAPABILITIES.dialect, database.schema
+        engine, schema = database.location.engine, database.schema
+    else:
+        engine = engine_for(dialect)
+    if isinstance(schema, str):
+        schema = read_schema(schema, dialect, engine)
     if schema is None:
         raise InputError("There is nothing to verify against.", "Name a database with --db, or a DDL file with --schema.")
-    engine = database.location.engine if database is not None else dialect
-    queries = []
-    for text, source in zip((original, candidate), sources, strict=True):
-        plain = normalize_parameters(text, dialect).strip().removesuffix(";").rstrip()
-        tree = qualify_text(plain, schema, dialect, source=source)
-        queries.append(Query(plain, dialect, fingerprint(tree, dialect), bindings))
-    first, second = queries
-    if first.fingerprint == second.fingerprint and first.sql == second.sql:
+    texts = (original, candidate)
+    proof_s = min(PROOF_S, limit_s)
+    failure: InputError | None = None
+    with ExitStack() as stack:
+        sessions = scratch or (stack.enter_context(closing(Scratch(engine))), stack.enter_context(closing(Scratch(engine))))
+        for one in readable(texts, dialect, engine, sources):
+            try:
+                first, second = read_pair(texts, schema, one, engine, bindings, sources)
+                verifier = Verifier(first, schema, engine, seed=seed, strict=strict, proof_s=proof_s, scratch=sessions)
+                verifier.check_runs(first.sql, sources[0])
+                verifier.check_runs(second.sql, sources[1])
+                verdict = _verified(verifier, Candidate(second, first.fingerprint), database, limit_s)
+            except InputError as error:
+                failure = failure or error
+                continue
+            return verdict if one == engine else replace(verdict, dialect=one, executed=(first.sql, second.sql))
+    assert failure is not None
+    dialects = readable(texts, dialect, engine, sources)
+    proved = proved_without_running(texts, schema, dialects, engine, sources, proof_s) if database is None else None
+    if proved is None:
+        raise failure
+    return replace(proved, reason=f"Neither was run: {failure.message}")
+
+
+def engine_for(dialect: str) -> str:
+    """The engine that runs queries of ``dialect`` where there is no database: its own, or the one they are translated for."""
+    return dialect if dialect in plugins("querywright.engines") else _DEFAULT_ENGINE
+
+
+def _verified(verifier: Verifier, rewritten: Candidate, database: Database | None, limit_s: float) -> Verdict:
+    """The verdict on generated databases and, where there is one, on a database."""
+    if verifier.query == rewritten.query and not verifier.unverifiable:
         return Verdict("proved", reason="The two texts are the same.")
-    rewritten = Candidate(second, first.fingerprint)
-    with Verifier(first, schema, engine, seed=seed, strict=strict, proof_s=min(PROOF_S, limit_s)) as verifier:
-        verdict = verifier.verdict(rewritten)
-        if database is None or verdict.grade in ("refuted", "unverifiable"):
-            return verdict
-        try:
-            with Session(database.location) as session:
-                return compare_data(Bench(database, session), verifier, rewritten, verdict, limit_s)
-        except ExecutionError as error:
-            return replace(verdict, grade="unknown", reason=f"On {database.name}: {error.message}")
+    verdict = verifier.verdict(rewritten)
+    if database is None or verdict.grade in ("refuted", "unverifiable"):
+        return verdict
+    try:
+        with Session(database.location) as session:
+            verdict = compare_data(Bench(database, session), verifier, rewritten, verdict, limit_s)
+        return DeclaredFacts(database, limit_s=limit_s).settled(verdict, replace(verdict, grade="unknown"))
+    except ExecutionError as error:
+        return replace(verdict, grade="unknown", reason=f"On {database.name}: {error.message}")
 
 
-def _expander(prepared: Prepared, seed: int) -> Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]:
-    schema, dialect = prepared.database.schema, prepared.query.dialect
-    outputs = prepared.tree.named_selects
-    layout = Layout(prepared.query.sql, prepared.tree, dialect)
-
-    def requalify(text: str) -> exp.Query:
-        return qualify_text(text, schema, dialect, outputs, typed=False)
-
-    def printed(tree: exp.Query) -> str:
-        return layout.render(tree, requalify)
+def _expander(
+    prepared: Prepared, render: Print, seed: int | None
+) -> Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]:
+    """Analyzes positions and proposes what the rules find, nothing where ``seed`` is None."""
 
     def expand(position: Position, feedback: Sequence[Attempt]) -> tuple[Analysis, Iterator[Proposal]]:
-        analysis = analyze(position.query, position.tree, schema, prepared.database.location.engine)
-        return analysis, rule_proposer.propose(analysis, position.steps, feedback, printed, seed)
+        database = prepared.database
+        analysis = analyze(position.query, position.tree, database.schema, database.location.engine)
+        if seed is None:
+            return analysis, iter(())
+        return analysis, rule_proposer.propose(analysis, position.steps, feedback, render, seed)
 
     return expand
+
+
+@contextmanager
+def _model(
+    case: Case, directory: RunDirectory, options: Options, budget: Budget, render: Print, listen: Callable[[Event], None]
+) -> Iterator[Model | None]:
+    """The model that takes part, with every exchange recorded in the run directory; None where none does.
+
+    A model that cannot be asked at all ends the run only where there are no rules to go on with.
+    """
+    if "model" not in options.proposers:
+        yield None
+        return
+    from querywright.chat.background import BackgroundChat
+    from querywright.search.correspondence import Correspondence
+
+    bindings = case.query.bindings[0] if case.query.bindings else ()
+
+    def plan_of(query: Query) -> PlanNode:
+        """With actual rows and times where the original is fast enough to be run once more."""
+        measured = case.baseline is not None and case.baseline.milliseconds < _EXPLAINED_MS
+        with Session(case.database.location, options.limits) as session:
+            try:
+                return session.explain(query.sql, bindings, measured, limit_s=2 * _EXPLAINED_MS / 1000)
+            except StatementTimeout:
+                return session.explain(query.sql, bindings)
+
+    with ExitStack() as stack:
+        model: Model | None = None
+        try:
+            chat = stack.enter_context(BackgroundChat(options.chat, directory.exchanges))
+            model = Correspondence(chat, case.database.location.engine, budget, render, plan_of, options.redact_literals)
+        except (ChatError, MissingExtraError) as error:
+            if "rules" not in options.proposers:
+                raise
+            listen(ModelLost(str(error)))
+        yield model
 
 
 def _write_swarm_input(directory: RunDirectory, prepared: Prepared, smaller: Database, limits: Limits) -> None:
@@ -206,7 +284,8 @@ def _directory(prepared: Prepared, options: Options) -> RunDirectory:
         "seed": options.budget.seed,
         "workers": options.budget.workers,
         "example_strategy": options.budget.examples,
-        "proposers": ["rules"],
+        "proposers": list(options.proposers),
+        "model": options.chat.model if "model" in options.proposers else None,
     }
     return RunDirectory.create(
         options.runs or settings().runs,

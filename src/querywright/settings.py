@@ -1,8 +1,10 @@
 """The only reader of environment variables and of the configuration file.
 
 Variables: ``QUERYWRIGHT_CACHE`` (folder for generated workloads and samples), ``QUERYWRIGHT_RUNS`` (folder of run directories),
-``QUERYWRIGHT_FIGURES`` (file of the figures that ``qw profile`` measured here).
+``QUERYWRIGHT_FIGURES`` (file of the figures that ``qw profile`` measured here), ``QUERYWRIGHT_MODEL``,
+``QUERYWRIGHT_PROVIDER`` and ``QUERYWRIGHT_BASE_URL`` (the language model to ask), ``QUERYWRIGHT_OFFLINE`` (1 refuses every call).
 The same names in lower case without the prefix may stand in ``querywright.toml`` in the working directory; the environment wins.
+Keys of model providers (``QUERYWRIGHT_API_KEY``, or the provider's own variable) are read from the environment only.
 """
 
 from __future__ import annotations
@@ -27,6 +29,16 @@ class Settings:
     figures: Path
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which language model to ask where the command line does not say."""
+
+    model: str | None
+    provider: str | None
+    base_url: str | None
+    offline: bool
+
+
 def _configured() -> dict[str, object]:
     path = Path(CONFIG_FILE)
     if not path.is_file():
@@ -49,3 +61,20 @@ def settings() -> Settings:
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache_folder = folder("cache", user_cache / "querywright")
     return Settings(cache_folder, runs=folder("runs", Path("runs")), figures=folder("figures", cache_folder / "figures.json"))
+
+
+def model_settings() -> ModelSettings:
+    """The model settings as they are now; raises `InputError` where the configuration file is broken."""
+    configured = _configured()
+
+    def text(name: str) -> str | None:
+        chosen = os.environ.get(f"QUERYWRIGHT_{name.upper()}") or configured.get(name)
+        return str(chosen) if chosen else None
+
+    offline = (text("offline") or "0").lower() not in ("0", "false", "no")
+    return ModelSettings(text("model"), text("provider"), text("base_url"), offline)
+
+
+def api_key(*variables: str | None) -> str | None:
+    """The first key that one of the environment variables holds; None where none does."""
+    return next((key for name in variables if name and (key := os.environ.get(name, "").strip())), None)

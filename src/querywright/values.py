@@ -20,6 +20,9 @@ Basis = Literal["enforced", "declared", "checked", "assumed"]
 """Why a premise is believed: the engine enforces it, the schema's author declares it, the data satisfies it today,
 or the user says so."""
 
+SETTLED: frozenset[Basis] = frozenset({"enforced", "declared"})
+"""Premises with these bases need nobody's consent; what is declared, not enforced, is checked on the data before it counts."""
+
 PremiseKind = Literal["unique", "not_null", "foreign_key", "disjoint"]
 Status = Literal["faster", "none", "unconfirmed", "refused"]
 Phase = Literal["sample", "screen", "confirm"]
@@ -95,10 +98,11 @@ class Candidate:
 class Check:
     """One piece of evidence.
 
-    ``method`` is ``static``, ``witness``, ``sample``, ``full`` or the name of a prover. ``rows`` is the number of
-    result rows compared, ``databases`` the number of databases run on, ``nonempty`` how many of them gave a non-empty
-    original result, ``mutation_score`` the share of the original's mutants that the same databases told apart (None:
-    not measured), ``mutants`` how many were judged.
+    ``method`` is ``static``, ``witness``, ``sample``, ``full``, ``premises`` (declared facts that the data satisfies, ``rows`` of
+    them), ``symbolic`` (a proof) or ``bounded`` (one for at most ``rows`` rows a table). Else ``rows`` counts the result rows
+    compared; ``databases`` is the number of databases run on, ``nonempty`` how many of them gave a non-empty original result,
+    ``mutation_score`` the share of the original's mutants that the same databases told apart (None: not measured), ``mutants``
+    how many were judged.
     """
 
     method: str
@@ -124,8 +128,10 @@ class Counterexample:
 class Verdict:
     """Whether a candidate returns what the original returns, and how that is known.
 
-    ``premises`` are the facts the verdict rests on beyond what the engine enforces or the schema declares.
-    ``modulo`` names what equality leaves open, such as the choice among ties of an ambiguous original.
+    ``premises`` are the facts about the data that the verdict rests on: those that a proof uses, whatever their basis, and the
+    `conditions` without which the candidate is refuted.
+    ``modulo`` names what equality leaves open, such as the choice among ties of an ambiguous original. ``executed`` are both
+    queries as the engine ran them, where they were translated from another ``dialect``.
     """
 
     grade: Grade
@@ -134,6 +140,13 @@ class Verdict:
     modulo: tuple[str, ...] = ()
     counterexample: Counterexample | None = None
     reason: str = ""
+    dialect: str = ""
+    executed: tuple[str, ...] = ()
+
+    @property
+    def conditions(self) -> tuple[Premise, ...]:
+        """The premises that the user must agree to, because only today's data, or nobody, vouches for them."""
+        return tuple(premise for premise in self.premises if premise.basis not in SETTLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,8 +228,15 @@ def serve(calls_descriptor: int, interrupts_descriptor: int) -> None:
     except (EOFError, ConnectionError):
         pass  # the parent closed the pipe or is gone: the normal end
     finally:
-        for opened in state:
-            opened.close()
+        while state:
+            state.pop().close()  # no late interrupt may reach what is closed
+    _end_quietly()
+
+
+def _end_quietly() -> None:
+    """DuckDB 2.0's binding lists what Python has not freed when the interpreter ends; a user can do nothing about it."""
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), sys.stderr.fileno())
 
 
 def _answer(calls: Connection, state: State, idle: threading.Event) -> bytes:
@@ -285,22 +292,34 @@ def _apply(_: State, function: Callable[[Item], Result], item: Item) -> Result:
 
 
 def fan_out(
-    function: Callable[[Item], Result], items: Iterable[Item], processes: int, *, in_order: bool = True
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    processes: int,
+    *,
+    in_order: bool = True,
+    lost: Callable[[Item, WorkerLost], Result] | None = None,
 ) -> Iterator[Result]:
     """Yield ``function(item)`` for each item, computed by ``processes`` workers side by side: in order, or as they complete.
 
-    The first error is raised in its turn; leaving the loop early kills the workers.
+    The first error is raised in its turn; leaving the loop early kills the workers. ``lost`` gives the result of an item
+    whose worker died; a new one takes its place.
     """
     workers = [Worker(_Stateless) for _ in range(processes)]
     idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
     for worker in workers:
         idle.put(worker)
 
+    left: list[bool] = []
+
     def compute(item: Item) -> Result:
         worker = idle.get()
         try:
             result: Result = worker.call(_apply, function, item)
             return result
+        except WorkerLost as error:
+            if lost is None or left:
+                raise
+            return lost(item, error)
         finally:
             idle.put(worker)
 
@@ -310,6 +329,7 @@ def fan_out(
         for computed in computing if in_order else as_completed(computing):
             yield computed.result()
     finally:
+        left.append(True)
         threads.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -55,7 +56,11 @@ def test_finds_and_keeps_a_faster_query(databases: Path, database: str, query: s
     before = checksum(databases)
     answer = qw("optimize", "slow.sql", "--db", databases / database, "--iterations", 1, "--report", "report.html")
     assert answer.code == 0, answer.err + answer.out
-    assert "Faster:" in answer.out and "tested equal" in answer.out and "Saved to: slow_optimized.sql" in answer.out
+    assert (
+        "Faster:" in answer.out
+        and re.search("(proved|tested) equal", answer.out)
+        and "Saved to: slow_optimized.sql" in answer.out
+    )
     assert {path.name for path in desk.iterdir()} == {"slow.sql", "slow_optimized.sql", "report.html", "runs"}
     assert checksum(databases) == before
     rewritten = (desk / "slow_optimized.sql").read_text()
@@ -134,7 +139,8 @@ def test_every_set_of_parameter_values_is_compared_and_json_is_one_document(sale
     outcome = json.loads(answer.out)
     assert outcome["original"]["bindings"] == [[["least", 5], ["city", "city 1"]], [["least", 50], ["city", "x"]]]
     best = outcome["best"]
-    assert (outcome["status"], best["verdict"]["grade"], best["timing"]["phase"]) == ("faster", "tested", "confirm")
+    assert (outcome["status"], best["timing"]["phase"]) == ("faster", "confirm")
+    assert best["verdict"]["grade"] in ("proved", "tested")
     assert [check["method"] for check in best["verdict"]["checks"]].count("full") == 2
     assert "$least" in best["candidate"]["query"]["sql"] and "$city" in best["candidate"]["query"]["sql"]
 

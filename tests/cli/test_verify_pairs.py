@@ -70,3 +70,25 @@ def test_what_cannot_be_used_is_said_first(qw: Command, pairs: Path, tmp_path: P
         answer = qw("verify", *words)
         assert answer.code == 2
         assert problem in answer.err
+
+
+def test_pairs_of_other_dialects(qw: Command, tmp_path: Path) -> None:
+    ddl = "CREATE TABLE `emp` (`id` int(11) NOT NULL, `sal` int, PRIMARY KEY (`id`), KEY `s` (`sal`)) ENGINE=InnoDB"
+    lines = [
+        {"id": "calcite", "a": "SELECT $f0 FROM (SELECT COUNT(*) AS $f0 FROM EMP) AS t", "b": "SELECT COUNT(*) FROM EMP"},
+        {"id": "mysql", "a": "SELECT `id` FROM `emp` WHERE `sal` > 3", "b": "SELECT `id` FROM `emp` WHERE `sal` >= 3"},
+        {
+            "id": "once",
+            "a": "SELECT ID FROM EMP e",
+            "b": "SELECT t.$f0 FROM (SELECT SINGLE_VALUE(ID) AS $f0, ID FROM EMP GROUP BY ID) t",
+        },
+        {"id": "nowhere", "a": "SELECT NO_SUCH(id) FROM emp", "b": "SELECT id FROM emp"},
+    ]
+    file = tmp_path / "dialects.jsonl"
+    file.write_text("\n".join(json.dumps({**line, "schema": ddl}) for line in lines))
+    verdicts = [json.loads(line) for line in qw("verify", "--pairs", file, "--json").out.splitlines()]
+    calcite, mysql, once, nowhere = verdicts
+    assert calcite["grade"] in ("proved", "tested") and calcite["dialect"] == "calcite" and "$f0" in calcite["executed"][0]
+    assert mysql["grade"] == "refuted" and mysql["executed"] and "`" not in mysql["counterexample"]
+    assert once["grade"] == "proved" and "Neither was run" in once["reason"]
+    assert nowhere["grade"] == "unverifiable" and "does not run on duckdb" in nowhere["reason"]

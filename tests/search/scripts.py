@@ -6,12 +6,15 @@ Every other line is a position: its name and its proposals, each with ``name``, 
 was timed, ``sample`` for another ratio on the sample, ``premises`` where the verdict rests on some, ``transform`` (one of the
 twelve names) where the proposer names it. The original is named ``original``; names stand for fingerprints. A seed other than 0
 shuffles the proposals. The sample's judgements complete in reverse order.
+
+With ``answers`` in the first line a model takes part: what it answers by the number of the iteration or worker (followed by
+`` retry`` in a retry), the name of a query or ``!`` and a problem; it falls silent after ``calls`` questions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -23,7 +26,7 @@ from sqlglot import exp, parse_one
 from querywright.analyze import Analysis, analyze
 from querywright.propose.protocol import Proposal
 from querywright.search.driver import modes
-from querywright.search.protocol import Budget, Event, IterationEnded, IterationStarted, Judged, Position
+from querywright.search.protocol import Answered, Budget, Event, IterationEnded, IterationStarted, Judged, Position, Question
 from querywright.sql.schema import Schema
 from querywright.values import Attempt, Candidate, Origin, Premise, Query, Step, Timing, Verdict
 
@@ -45,6 +48,8 @@ class Script:
     seconds: float = 1.0
     title: str = ""
     expect: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, str] | None = None
+    calls: int = 99
 
     def proposed(self, name: str) -> Proposed:
         """How the script judges a query."""
@@ -76,6 +81,13 @@ class Played:
             "bests": [name_of(event.best) if event.best else None for event in ended],
             "improved": [event.improved for event in ended],
             "target_met": [event.target_met for event in ended],
+            "asked": [asked(event.question) for event in self.events if isinstance(event, Answered)],
+            "seen": [
+                [*map(name_of, event.question.attempts), *event.question.problems]
+                for event in self.events
+                if isinstance(event, Answered)
+            ],
+            "improving": [event.question.position.query.fingerprint for event in self.events if isinstance(event, Answered)],
             "best_so_far": ended[-1].best_so_far.query.fingerprint if ended else None,
         }
 
@@ -90,6 +102,8 @@ def read(path: Path) -> Script:
         head.get("seconds", 1.0),
         head["title"],
         head["expect"],
+        head.get("answers"),
+        head.get("calls", 99),
     )
 
 
@@ -112,7 +126,8 @@ def play(mode: str, script: Script, attempts: int | None = None, done: Sequence[
         done = [Judged(number, judge_earlier(one, candidate(one, "")), TREE) for number, one in enumerate(earlier, 1)]
     judge = ScriptedJudge(script, played, now)
     start = Position(ORIGINAL, TREE)
-    for attempt in MODES[mode].run(start, expand, judge, script.budget, played.events.append, lambda: now[0], done):
+    model = ScriptedModel(script) if script.answers is not None else None
+    for attempt in MODES[mode].run(start, expand, judge, script.budget, played.events.append, lambda: now[0], done, model):
         played.attempts.append(attempt)
         if len(played.attempts) == attempts:
             break
@@ -127,9 +142,9 @@ class ScriptedJudge:
     played: Played
     now: list[float]
 
-    def __call__(self, proposed: Candidate) -> Attempt:
-        self.played.judged.append(proposed.query.fingerprint)
-        return self._attempt(proposed, on_sample=False)
+    def __call__(self, candidate: Candidate) -> Attempt:
+        self.played.judged.append(candidate.query.fingerprint)
+        return self._attempt(candidate, on_sample=False)
 
     def on_sample(self, candidates: Sequence[Candidate]) -> Iterator[tuple[int, Attempt]]:
         for index, proposed in reversed(list(enumerate(candidates))):
@@ -139,6 +154,33 @@ class ScriptedJudge:
     def _attempt(self, proposed: Candidate, *, on_sample: bool) -> Attempt:
         self.now[0] += self.script.seconds
         return attempt_of(self.script.proposed(proposed.query.fingerprint), proposed, on_sample=on_sample)
+
+
+@dataclass
+class ScriptedModel:
+    """Answers as the script says, until its calls are used up."""
+
+    script: Script
+    calls: int = 0
+
+    @property
+    def lost(self) -> str:
+        return "no calls are left" if self.calls >= self.script.calls else ""
+
+    def ask(self, question: Question) -> Callable[[], Answered]:
+        self.calls += 1
+        name = (self.script.answers or {}).get(asked(question), "!no answer")
+        proposals: tuple[Proposal, ...] = ()
+        problem = name.removeprefix("!")
+        if not name.startswith("!"):
+            written = candidate(self.script.proposed(name), question.position.query.fingerprint, question.position.steps)
+            proposals, problem = (Proposal.of(written, TREE),), ""
+        return lambda: Answered(question, proposals, "a prompt", {"content": name}, problem)
+
+
+def asked(question: Question) -> str:
+    """The question as scripts call it."""
+    return f"{question.number}{' retry' if question.retry else ''}"
 
 
 def candidate(proposal: Proposed, parent: str, steps: tuple[Step, ...] = ()) -> Candidate:

@@ -45,7 +45,11 @@ def scripts(draw: st.DrawFn) -> Script:
         workers=draw(st.one_of(st.none(), st.integers(1, 7))),
         examples=draw(st.sampled_from(STRATEGIES)),
     )
-    return Script({**positions, "": everything}, budget)
+    numbers = [f"{number}{retry}" for number in range(1, 8) for retry in ("", " retry")]
+    words = st.sampled_from([*NAMES, "original", "!a problem"])
+    answers = draw(st.one_of(st.none(), st.dictionaries(st.sampled_from(numbers), words)))
+    everything.append({"name": "original", "ratio": 1.0})
+    return Script({**positions, "": everything}, budget, answers=answers, calls=draw(st.integers(0, 9)))
 
 
 each_mode = pytest.mark.parametrize("mode", sorted(MODES))
@@ -66,7 +70,8 @@ def test_each_mode_has_scripts(mode: str) -> None:
 @each_mode
 @given(script=scripts())
 def test_same_seed_same_search(mode: str, script: Script) -> None:
-    assert play(mode, script) == play(mode, script)
+    first, second = play(mode, script), play(mode, script)
+    assert (first.told(), first.attempts, first.expanded) == (second.told(), second.attempts, second.expanded)
 
 
 @each_mode
@@ -77,7 +82,11 @@ def test_nothing_is_judged_twice_or_beyond_the_budget(mode: str, script: Script)
     assert len(set(played.judged)) == len(played.judged) and len(set(played.sampled)) == len(played.sampled)
     assert len(judged) <= min(script.budget.candidates, script.budget.seconds)
     assert "original" not in judged
-    assert sorted(judged) == sorted(name_of(attempt) for attempt in played.attempts)
+    attempts = [name_of(attempt) for attempt in played.attempts]
+    if mode == "swarm":  # generations of a model that wrote the same query share its judgement
+        assert set(judged) == set(attempts) and len(judged) <= len(attempts)
+    else:
+        assert sorted(judged) == sorted(attempts)
 
 
 @each_mode
@@ -116,12 +125,12 @@ def test_a_resumed_search_goes_on_as_if_never_interrupted(mode: str, script: Scr
     resumed = play(mode, script, done=[event for event in first.events if isinstance(event, Judged)])
     assert resumed.attempts == whole.attempts
     assert resumed.judged == whole.judged[len(first.judged) :]
-    assert not (first.sampled and resumed.sampled)
+    assert not set(first.sampled) & set(resumed.sampled)
 
 
 @given(script=scripts(), lost=st.sets(st.integers(1, 20)))
 def test_a_swarm_resumes_whichever_generations_were_complete(script: Script, lost: set[int]) -> None:
-    script = replace(script, budget=replace(script.budget, seconds=300.0))
+    script = replace(script, budget=replace(script.budget, seconds=300.0), answers=None)
     whole = play("swarm", script)
     kept = [event for event in whole.events if isinstance(event, Judged) and event.iteration not in lost]
     resumed = play("swarm", script, done=kept)

@@ -40,6 +40,6 @@ def scratches() -> Iterator[dict[str, tuple[Scratch, Scratch]]]:
 def test_pairs(engine: str, label: str, original: str, candidate: str, scratches: dict[str, tuple[Scratch, Scratch]]) -> None:
     query, other = Query(original, engine, "a"), Query(candidate, engine, "b")
     schema = schema_of(DDL, engine)
-    with Verifier(query, schema, engine, strict=False, databases=60, mutation_s=3.0, scratch=scratches[engine]) as verifier:
+    with Verifier(query, schema, engine, strict=False, databases=60, mutation_s=20.0, scratch=scratches[engine]) as verifier:
         verdict = verifier.verdict(Candidate(other, "a"))
         assert verdict.grade == ("refuted" if label == "different" else "tested"), verdict

@@ -74,7 +74,7 @@ def optimize_question(question: Question, database: Database, request: Request, 
         return result_of(_optimized(question, database, request, Options(resume=copy), _Watch(), assume=True))
 
     first = _guarded(declared, question)
-    resting = any(attempt.verdict.premises and attempt.timing for outcome in outcomes for attempt in outcome.attempts)
+    resting = any(attempt.verdict.conditions and attempt.timing for outcome in outcomes for attempt in outcome.attempts)
     second = _guarded(assumed, question) if resting else first
     attempts = outcomes[0].attempts if outcomes else ()
     baseline = watch.case.baseline if watch.case is not None else None

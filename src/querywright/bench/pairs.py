@@ -15,12 +15,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from querywright.errors import InputError, QuerywrightError, RunError
-from querywright.pipeline import verify
+from querywright.errors import InputError, QuerywrightError, RunError, WorkerLost
+from querywright.pipeline import engine_for, verify
 from querywright.runs.files import append_line, read_lines
 from querywright.runs.serialize import from_json, to_json
 from querywright.sql.files import query_text
 from querywright.values import Grade, Premise
+from querywright.verification.scratch import Scratch
 from querywright.workers import fan_out
 
 
@@ -37,7 +38,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class PairVerdict:
-    """What is known of a pair; ``counterexample`` is a script, ``seconds`` are of wall time."""
+    """What is known of a pair; ``counterexample`` is a script, ``seconds`` are of wall time.
+
+    ``executed`` are both queries as they were run, where they were translated from another ``dialect``.
+    """
 
     id: str
     grade: Grade
@@ -45,6 +49,8 @@ class PairVerdict:
     premises: tuple[Premise, ...] = ()
     seconds: float = 0.0
     counterexample: str | None = None
+    dialect: str = ""
+    executed: tuple[str, ...] = ()
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -84,7 +90,8 @@ def verify_pairs(
     """
     known = judged(out)
     waiting = [pair for pair in pairs if pair.id not in known]
-    fresh = fan_out(partial(_verified, dialect, seed, limit_s), waiting, min(len(waiting), os.cpu_count() or 1) or 1)
+    processes = min(len(waiting), os.cpu_count() or 1) or 1
+    fresh = fan_out(partial(_verified, dialect, seed, limit_s), waiting, processes, lost=_lost)
     for pair in pairs:
         if pair.id in known:
             yield known[pair.id]
@@ -125,8 +132,37 @@ def _verified(dialect: str, seed: int, limit_s: float, pair: Pair) -> PairVerdic
         return PairVerdict(pair.id, "unverifiable", pair.problem)
     began = time.monotonic()
     try:
-        verdict = verify(pair.a, pair.b, schema=pair.schema, dialect=dialect, seed=seed, limit_s=limit_s, sources=("a", "b"))
+        verdict = verify(
+            *(pair.a, pair.b),
+            schema=pair.schema,
+            dialect=dialect,
+            seed=seed,
+            limit_s=limit_s,
+            sources=("a", "b"),
+            scratch=_scratch(engine_for(dialect)),
+        )
     except QuerywrightError as error:
         return PairVerdict(pair.id, "unverifiable", str(error), seconds=round(time.monotonic() - began, 3))
-    script = verdict.counterexample.script if verdict.counterexample is not None else None
-    return PairVerdict(pair.id, verdict.grade, verdict.reason, verdict.premises, round(time.monotonic() - began, 3), script)
+    except Exception as error:  # noqa: BLE001 - a defect that one pair brings to light must not end the batch; it is reported
+        defect = f"Querywright failed on this pair: {type(error).__name__}: {error}"
+        return PairVerdict(pair.id, "unverifiable", defect, seconds=round(time.monotonic() - began, 3))
+    return PairVerdict(
+        pair.id,
+        verdict.grade,
+        verdict.reason,
+        verdict.premises,
+        round(time.monotonic() - began, 3),
+        verdict.counterexample.script if verdict.counterexample is not None else None,
+        verdict.dialect,
+        verdict.executed,
+    )
+
+
+def _lost(pair: Pair, error: WorkerLost) -> PairVerdict:
+    return PairVerdict(pair.id, "unverifiable", error.message)
+
+
+@cache
+def _scratch(engine: str) -> tuple[Scratch, Scratch]:
+    """The scratch sessions of this process: starting them takes longer than most pairs. Others use the other cores."""
+    return Scratch(engine, lanes=1), Scratch(engine, lanes=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from querywright.judge import ACCEPTED
-from querywright.values import Attempt, Grade, Outcome, Premise, Run, Status, Timing
+from querywright.values import SETTLED, Attempt, Grade, Outcome, Premise, Run, Status, Timing
 
 ResultStatus = Status | Literal["broken", "failed"]
 """A status of `querywright.values.Outcome`, or ``broken``: the query cannot be used; ``failed``: Querywright gave up."""
@@ -46,6 +46,11 @@ class Result:
     modulo: tuple[str, ...] = ()
     measurement: Measurement | None = None
     run_id: str = ""
+
+    @property
+    def conditions(self) -> tuple[Premise, ...]:
+        """The premises that the user must agree to."""
+        return tuple(premise for premise in self.premises if premise.basis not in SETTLED)
 
     @property
     def gain(self) -> float:
@@ -128,8 +133,8 @@ def measured(timing: Timing) -> Measurement:
 
 
 def verified_ratio(attempt: Attempt) -> float:
-    """The measured ratio of an attempt that is verified without premises; 0 for any other."""
-    holds = attempt.verdict.grade in ACCEPTED and not attempt.verdict.premises
+    """The measured ratio of an attempt that is verified without conditions; 0 for any other."""
+    holds = attempt.verdict.grade in ACCEPTED and not attempt.verdict.conditions
     return attempt.timing.ratio if holds and attempt.timing is not None else 0.0
 
 

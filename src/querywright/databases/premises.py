@@ -47,10 +47,10 @@ def premise_query(premise: Premise, dialect: str) -> str:
     return sqlglot.transpile(text, write=dialect, identify=True)[0]
 
 
-def check_premise(session: Session, premise: Premise) -> bool:
-    """Whether the data satisfies the premise now; one query that stops at the first violation."""
+def check_premise(session: Session, premise: Premise, limit_s: float | None = None) -> bool:
+    """Whether the data satisfies the premise now; one query that stops at the first violation, or at the limit with an error."""
     violations = premise_query(premise, session.capabilities.dialect)
-    return not session.fetch(f"SELECT 1 FROM ({violations}) AS violations LIMIT 1").rows
+    return not session.fetch(f"SELECT 1 FROM ({violations}) AS violations LIMIT 1", limit_s=limit_s).rows
 
 
 def discover_keys(database: Database) -> Database:

@@ -17,8 +17,8 @@ _TOKEN = re.compile(
     r"""
       [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"   # strings and quoted names
     | (?P<comment>--[^\n]*|/\*.*?\*/)
-    | \$(?P<tag>[^\W\d]\w*)?\$.*?\$(?P=tag)?\$                      # dollar-quoted strings
-    | \$(?P<dollar>\w+) | (?<![:\w\])]):(?P<colon>[^\W\d]\w*) | \?(?P<question>\d*)
+    | (?<!\w)\$(?P<tag>[^\W\d]\w*)?\$.*?\$(?P=tag)?\$               # dollar-quoted strings; names may hold $ as well
+    | (?<!\w)\$(?P<dollar>\w+) | (?<![:\w\])]):(?P<colon>[^\W\d]\w*) | \?(?P<question>\d*)
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -6,6 +6,7 @@ q1_20260205_103000_iterative/     (single: the same tree, an iteration a try)
 │                  verdict.json, benchmark_runs.json, benchmark_summary.json; prompt.txt, llm_response.json with a model
 ├── progression/   speedup_graph.json, transform_stack.json, convergence_analysis.txt
 ├── winner/        optimized.sql, transform_stack.txt, comparison.txt
+├── exchanges.jsonl  with a model: every call and reply, which a resumed run does not pay for again
 ├── outcome.json   the whole outcome
 └── summary.json   written last: the run is complete
 
@@ -120,6 +121,11 @@ class RunDirectory:
     def run_id(self) -> str:
         """The directory's name."""
         return self.path.name
+
+    @property
+    def exchanges(self) -> Path:
+        """The file of everything that was said to and by a model."""
+        return self.path / "exchanges.jsonl"
 
     @property
     def complete(self) -> bool:

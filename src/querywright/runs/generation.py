@@ -1,7 +1,8 @@
 """One generation of a swarm: the rewrite, what it was asked and answered, and what the sample says of it.
 
 gen_03/
-├── optimized.sql, validation.json, prompt.txt, response.txt      there as soon as the sample has judged it, all or none
+├── optimized.sql, validation.json, prompt.txt, response.txt      there as soon as the sample has judged it, all or none; an
+│                                                                 answer of a model that holds no query has no optimized.sql
 ├── attempts.jsonl                                                the judgement in full; that of the full data is added
 └── full_validation.json                                          only where the full data has judged it as well
 """
@@ -9,6 +10,8 @@ gen_03/
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,17 +33,19 @@ class GenerationDirectory:
 
     def record(self, attempt: Attempt, prompt: str, response: str) -> None:
         """Store the generation with the sample's judgement: its folder appears in one step, complete."""
-        draft = self.path.with_name(f".{self.path.name}.tmp")
-        with writing(self.path):
-            shutil.rmtree(draft, ignore_errors=True)  # what a killed run left
-            draft.mkdir(parents=True)
+        with self._appearing() as draft:
             write_text(draft / PROMPT, prompt)
             write_text(draft / RESPONSE, response)
             write_text(draft / "optimized.sql", attempt.candidate.query.sql)
             write_json(draft / ON_SAMPLE, validation(self.number, attempt, sample_only=True))
             append_line(draft / ATTEMPTS, to_json(attempt))
-            draft.rename(self.path)
-            sync_folder(self.path.parent)
+
+    def record_failure(self, prompt: str, response: str, problem: str) -> None:
+        """Store an answer that could not be judged, and why."""
+        with self._appearing() as draft:
+            write_text(draft / PROMPT, prompt)
+            write_text(draft / RESPONSE, response)
+            write_json(draft / ON_SAMPLE, failed_validation(self.number, problem))
 
     def record_full(self, attempt: Attempt) -> None:
         """Add the full data's judgement."""
@@ -54,7 +59,20 @@ class GenerationDirectory:
     def read(self, original: str) -> Iteration:
         """The stored generation, which started from ``original``; its best is the full data's judgement where there is one."""
         attempts = read_attempts(self.path / ATTEMPTS)
-        return Iteration(self.number, original, attempts, attempts[-1], complete=True)
+        return Iteration(self.number, original, attempts, attempts[-1] if attempts else None, complete=True)
+
+    @contextmanager
+    def _appearing(self) -> Iterator[Path]:
+        """A folder to fill, which then takes the place of the generation's; what could not be judged before is replaced."""
+        draft = self.path.with_name(f".{self.path.name}.tmp")
+        with writing(self.path):
+            shutil.rmtree(draft, ignore_errors=True)  # what a killed run left
+            draft.mkdir(parents=True)
+            yield draft
+            if not (self.path / ATTEMPTS).exists():
+                shutil.rmtree(self.path, ignore_errors=True)
+            draft.rename(self.path)
+            sync_folder(self.path.parent)
 
 
 def validation(number: int, attempt: Attempt, *, sample_only: bool) -> dict[str, Any]:
@@ -73,6 +91,12 @@ def validation(number: int, attempt: Attempt, *, sample_only: bool) -> dict[str,
         "premises": len(attempt.verdict.premises),
         "fingerprint": attempt.candidate.query.fingerprint,
     }
+
+
+def failed_validation(number: int, problem: str) -> dict[str, Any]:
+    """An answer that could not be judged, in the words of ``validation.json``."""
+    told = {"worker_id": number, "status": "validation_failed", "speedup": 0.0, "error": " ".join(problem.split())}
+    return told | {"original_time": 0.0, "optimized_time": 0.0, "sample_only": True}
 
 
 def failure(attempt: Attempt) -> str:

@@ -13,7 +13,8 @@ from querywright.runs.serialize import from_json, to_json
 from querywright.values import Attempt, Run
 
 BEGUN, ATTEMPTS, FINISHED = "input.sql", "attempts.jsonl", "benchmark_summary.json"
-PROMPT = "prompt.txt"
+PROMPT, ANSWER = "prompt.txt", "llm_response.json"
+RETRY_PROMPT, RETRY_ANSWER = "retry_prompt.txt", "retry_llm_response.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ class IterationDirectory:
         """Store a judged attempt; it survives a crash once this returns."""
         append_line(self.path / ATTEMPTS, to_json(attempt))
 
-    def record_model(self, prompt: str, response: Mapping[str, Any]) -> None:
-        """Store what a model was asked and its raw answer; not called where rules alone took part."""
-        write_text(self.path / PROMPT, prompt)
-        write_json(self.path / "llm_response.json", response)
+    def record_model(self, prompt: str, response: Mapping[str, Any], *, retry: bool = False) -> None:
+        """Store what a model was asked and its raw answer, a retry apart; not called where rules alone took part."""
+        question, answer = (RETRY_PROMPT, RETRY_ANSWER) if retry else (PROMPT, ANSWER)
+        write_text(self.path / question, prompt)
+        write_json(self.path / answer, response)
 
     def prompt(self) -> str | None:
         """What a model was asked; None where rules alone took part."""

@@ -62,7 +62,10 @@ def comparison(original: Query, winner: Attempt) -> str:
             f"Runs:      {len(timing.candidate)} a side, {timing.phase}, on {timing.database}",
         ]
     lines += [f"Evidence:  {verdict.grade}" + (f" ({verdict.reason})" if verdict.reason else "")]
-    lines += [f"Premise:   {premise.kind} {premise.table}({', '.join(premise.columns)})" for premise in verdict.premises]
+    lines += [
+        f"Premise:   {premise.kind} {premise.table}({', '.join(premise.columns)}), {premise.basis}"
+        for premise in verdict.premises
+    ]
     before, after = original.sql.splitlines(), winner.candidate.query.sql.splitlines()
     return "\n".join([*lines, "", *unified_diff(before, after, "original.sql", "optimized.sql", lineterm="")]) + "\n"
 

@@ -25,7 +25,7 @@ def query_number(query: Query) -> int | str:
 
 def swarm_summary(query: Query, total: int, generations: Sequence[Iteration], outcome: Outcome | None) -> dict[str, Any]:
     """The swarm in the words of ``summary.json``; ``total`` is how many generations were asked for."""
-    speedups = {one.number: _ratio(one.attempts[0]) for one in generations}
+    speedups = {one.number: _ratio(one.attempts[0]) if one.attempts else None for one in generations}
     valid = {number: ratio for number, ratio in speedups.items() if ratio is not None}
     best = max(valid, key=lambda number: valid[number], default=None)
     return {
@@ -77,7 +77,7 @@ def _recommended(generations: Sequence[Iteration], outcome: Outcome | None) -> i
     if outcome is None or outcome.status != "faster" or outcome.best is None:
         return None
     fingerprint = outcome.best.candidate.query.fingerprint
-    found = (one.number for one in generations if one.attempts[0].candidate.query.fingerprint == fingerprint)
+    found = (one.number for one in generations if one.attempts and one.attempts[0].candidate.query.fingerprint == fingerprint)
     return next(found, None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from querywright.judge import Case, confirm
+from querywright.judge import ACCEPTED, Case, confirm
 from querywright.measure.decision import LEAST_GAIN, recommended
 from querywright.values import Attempt, Outcome, Status
 
@@ -37,6 +37,8 @@ def conclude(case: Case, attempts: Sequence[Attempt]) -> Outcome:
     if not confirmed:
         return Outcome(query, "none", None, tuple(attempts), conditional=conditional, reason=_why_none(judged))
     best = confirmed[0]
+    if best.timing is None and best.verdict.grade not in ACCEPTED:
+        return Outcome(query, "none", None, tuple(attempts), conditional=conditional, reason=best.verdict.reason)
     censored = best.timing is not None and best.timing.censored == "original"
     reason = (
         "The original never finished within its limit, so the gain is only a lower bound. Add --accept-timeout to recommend it."
@@ -54,7 +56,7 @@ def _why_none(attempts: Sequence[Attempt]) -> str:
         return "No transform applies. `qw analyze` shows which preconditions are missing."
     refuted = sum(attempt.verdict.grade == "refuted" for attempt in attempts)
     timed = [attempt for attempt in attempts if attempt.timing is not None]
-    premised = sum(bool(attempt.verdict.premises) for attempt in timed)
+    premised = sum(bool(attempt.verdict.conditions) for attempt in timed)
     slower, rest = len(timed) - premised, len(attempts) - len(timed) - refuted
     told = f"{slower} verified but not faster, {refuted} different, {rest} not verified, {premised} under premises"
     return f"{len(attempts)} candidates tried: {told}."

@@ -13,9 +13,9 @@ from typing import Literal, get_args
 from querywright.analyze import Hint
 from querywright.transforms.protocol import FAMILIES, Family
 
-Strategy = Literal["rotate", "diverse", "hints"]
+Strategy = Literal["rotate", "diverse", "hints", "retrieved"]
 """``rotate`` goes round `EXAMPLE_ROTATION`; ``diverse`` deals all twelve names anew after every four sets; ``hints`` follows
-the hints on the query."""
+the hints on the query, and so does ``retrieved``, but a model is shown the examples whose queries are most like this one."""
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
@@ -48,7 +48,7 @@ def example_set(strategy: Strategy, number: int, hints: Sequence[Hint], seed: in
 
 def worker_example_set(strategy: Strategy, number: int, hints: Sequence[Hint], seed: int) -> tuple[str, ...]:
     """The example set of worker ``number``: as `example_set`, but under ``hints`` each worker gets names of its own."""
-    if strategy != "hints":
+    if strategy not in ("hints", "retrieved"):
         return example_set(strategy, number, hints, seed)
     names = list(dict.fromkeys([*(hint.family for hint in hints), *FAMILIES]))
     place = (number - 1) % COVERING * _SIZE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlglot import exp
 
@@ -88,10 +88,66 @@ class IterationEnded:
     target_met: bool
 
 
-Event = IterationStarted | Judged | IterationEnded
+@dataclass(frozen=True)
+class Question:
+    """A model is asked to rewrite ``position``, for iteration (or try, worker, generation) ``number``.
+
+    ``examples`` are the names of transforms whose gold examples it is shown, ``attempts`` what was judged so far, by rules and
+    model, and ``problems`` why earlier answers could not be judged. ``retry`` is as in `IterationStarted`.
+    """
+
+    number: int
+    position: Position
+    analysis: Analysis
+    examples: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    problems: tuple[str, ...] = ()
+    retry: bool = False
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a model answered: ``proposals`` to judge, or the ``problem`` why there are none.
+
+    ``prompt`` is the text it was asked, ``response`` a JSON document of what came back, its ``content``, and what it cost.
+    """
+
+    question: Question
+    proposals: tuple[Proposal, ...]
+    prompt: str
+    response: Mapping[str, Any]
+    problem: str = ""
+
+    @property
+    def content(self) -> str:
+        """The words of the answer; empty where none came."""
+        return str(self.response.get("content", ""))
+
+
+@dataclass(frozen=True)
+class ModelLost:
+    """The model is of no use to this run, for the reason given; the rules go on alone."""
+
+    reason: str
+
+
+Event = IterationStarted | Answered | Judged | IterationEnded | ModelLost
 Listener = Callable[[Event], None]
 Expand = Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]
 """Analyzes a position and proposes rewrites of it."""
+
+
+class Model(Protocol):
+    """A model that is asked for rewrites, as search modes see it."""
+
+    @property
+    def lost(self) -> str:
+        """Why it is of no use to ask again, such as a spent budget; empty as long as it answers."""
+        ...
+
+    def ask(self, question: Question) -> Callable[[], Answered]:
+        """Send a question at once; many may be under way. What is returned waits for the answer, which may be a ``problem``."""
+        ...
 
 
 class Judge(Protocol):
@@ -126,9 +182,11 @@ class Mode(Protocol):
         listen: Listener,
         clock: Clock,
         done: Sequence[Judged],
+        model: Model | None,
     ) -> Iterator[Attempt]:
         """Yield every attempt as it is judged.
 
-        ``clock`` gives seconds; ``done`` are the judgements of an interrupted run, which are not repeated.
+        ``clock`` gives seconds; ``done`` are the judgements of an interrupted run, which are not repeated. Where there is a
+        ``model``, what ``expand`` proposes is judged first, so that the model sees what was reached without it.
         """
         ...

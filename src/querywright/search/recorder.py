@@ -9,7 +9,7 @@ from typing import Any
 from querywright.analyze import Analysis
 from querywright.runs.directory import RunDirectory
 from querywright.runs.history import history, others
-from querywright.search.protocol import Event, IterationEnded, IterationStarted, Judged
+from querywright.search.protocol import Answered, Event, IterationEnded, IterationStarted, Judged
 from querywright.search.transcript import prompt, response
 from querywright.values import Attempt
 
@@ -35,9 +35,11 @@ class Recorder:
         """Store one event of the search."""
         if isinstance(event, IterationStarted):
             self._begin(event)
+        elif isinstance(event, Answered):
+            self._answered(event)
         elif isinstance(event, Judged):
             self._judged(event)
-        else:
+        elif isinstance(event, IterationEnded):
             self._end(event)
 
     def _begin(self, event: IterationStarted) -> None:
@@ -58,6 +60,10 @@ class Recorder:
             return others(earlier, event.number)
         return history(earlier, self._target) if self.directory.mode != "parallel" else ""
 
+    def _answered(self, event: Answered) -> None:
+        question = event.question
+        self.directory.iteration(question.number).record_model(event.prompt, event.response, retry=question.retry)
+
     def _judged(self, event: Judged) -> None:
         key = (event.iteration, event.attempt.candidate.query.fingerprint)
         if key not in self._written:
@@ -75,10 +81,18 @@ class GenerationRecorder(Recorder):
     def __init__(self, directory: RunDirectory, target: float) -> None:
         super().__init__(directory, target)
         self._asked: dict[int, IterationStarted] = {}
+        self._answers: dict[int, Answered] = {}
+        self._begun = {iteration.number for iteration in directory.iterations() if iteration.attempts}
         self._stored = set(self.earlier_attempts())
 
     def _begin(self, event: IterationStarted) -> None:
         self._asked[event.number] = event
+
+    def _answered(self, event: Answered) -> None:
+        number = event.question.number
+        self._answers[number] = event
+        if event.problem and number not in self._begun:
+            self.directory.generation(number).record_failure(event.prompt, event.content, event.problem)
 
     def _judged(self, event: Judged) -> None:
         if (event.iteration, event.attempt) in self._stored:
@@ -88,8 +102,11 @@ class GenerationRecorder(Recorder):
             generation.record_full(event.attempt)
         else:
             self._begun.add(event.iteration)
-            candidate = event.attempt.candidate
-            generation.record(event.attempt, prompt(self._asked[event.iteration], candidate), response(candidate))
+            candidate, answered = event.attempt.candidate, self._answers.get(event.iteration)
+            if answered is not None:
+                generation.record(event.attempt, answered.prompt, answered.content)
+            else:
+                generation.record(event.attempt, prompt(self._asked[event.iteration], candidate), response(candidate))
 
     def _end(self, event: IterationEnded) -> None:
         """A generation ends when it is judged."""

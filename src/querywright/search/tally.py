@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from querywright.judge import ACCEPTED
 from querywright.propose.protocol import Proposal
-from querywright.search.protocol import Budget, Clock, Judge, Judged, Position
+from querywright.search.protocol import Budget, Clock, Judge, Judged, Listener, Position
 from querywright.values import Attempt
 
 _FASTER = 1.05
-_WORTH_EXPANDING = 0.5
-"""A verified rewrite at half the speed may still lead somewhere; one slower than that is left alone."""
+_WORTH_EXPANDING = 0.2
+"""A verified rewrite at a fifth of the speed may still lead somewhere, once all faster ones were expanded."""
 
 
 class Tally:
@@ -27,8 +27,8 @@ class Tally:
         self._seen = {start.query.fingerprint}
         self._waiting: list[Position] = [start]
 
-    def trials(self, proposals: Iterable[Proposal], judge: Judge) -> Iterator[tuple[Proposal, Attempt]]:
-        """Judge and count what is new among ``proposals``, until the budget is spent."""
+    def trials(self, number: int, proposals: Iterable[Proposal], judge: Judge, listen: Listener) -> Iterator[Attempt]:
+        """Judge and count what is new among ``proposals``, for iteration ``number``, until the budget is spent."""
         for proposal in proposals:
             if self.spent():
                 return
@@ -36,7 +36,8 @@ class Tally:
                 continue
             attempt = self.earlier(proposal) or judge(proposal.candidate)
             self.add(proposal, attempt)
-            yield proposal, attempt
+            listen(Judged(number, attempt, proposal.tree))
+            yield attempt
 
     def seen(self, proposal: Proposal) -> bool:
         """Whether an equal candidate, or the original itself, was counted already."""
@@ -60,7 +61,7 @@ class Tally:
 
     def agreed(self, attempt: Attempt) -> bool:
         """Whether the attempt was verified on premises that count, if on any."""
-        return attempt.verdict.grade in ACCEPTED and (self._budget.conditional or not attempt.verdict.premises)
+        return attempt.verdict.grade in ACCEPTED and (self._budget.conditional or not attempt.verdict.conditions)
 
     def usable(self, attempt: Attempt) -> bool:
         """Whether the attempt was verified and timed on the full data, on premises that count."""

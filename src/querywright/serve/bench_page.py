@@ -56,8 +56,8 @@ def _list(lines: list[str]) -> str:
 def _rewrite(row: Row) -> str:
     result = row.declared if row.declared.status == "faster" else row.assumed
     title = f"{row.query}: {result.gain:.2f}x, {' → '.join(result.transforms)}"
-    if result.premises:
-        title += f", as long as {' and '.join(map(premise, result.premises))}"
+    if result.conditions:
+        title += f", as long as {' and '.join(map(premise, result.conditions))}"
     return f"<details><summary>{escape(title)}</summary>{html_difference(row.original, result.sql or '')}</details>"
 
 

@@ -34,7 +34,7 @@ def query_cells(row: Row) -> tuple[str, ...]:
     told = result.measurement if result.status in ("faster", "unconfirmed") else None
     faster = result.status == "faster" and told is not None
     assumed = row.assumed
-    resting = assumed if assumed.status == "faster" and assumed.premises else result
+    resting = assumed if assumed.status == "faster" and assumed.conditions else result
     return (
         row.query,
         result.status,
@@ -75,7 +75,7 @@ def query_line(row: Row, earlier: bool) -> str:
 
 def resting_only(row: Row) -> bool:
     """Whether assuming checked keys changes what is recommended."""
-    return row.assumed.status == "faster" and bool(row.assumed.premises)
+    return row.assumed.status == "faster" and bool(row.assumed.conditions)
 
 
 def summary_lines(report: Report) -> Iterator[str]:

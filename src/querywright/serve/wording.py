@@ -8,7 +8,7 @@ from querywright.values import Attempt, Check, Premise, Timing, Verdict
 
 GRADES = {
     "proved": "proved equal on all databases",
-    "bounded": "proved equal on all databases of limited size",
+    "bounded": "tested equal, and proved on all small databases",
     "tested": "tested equal",
     "vacuous": "nothing was compared",
     "refuted": "different",
@@ -23,8 +23,11 @@ def evidence(verdict: Verdict) -> str:
     checked = [text for check in verdict.checks if (text := _check(check))]
     if checked:
         parts.append(": " + "; ".join(checked))
-    if verdict.premises:
-        parts.append(f"; as long as {' and '.join(premise(p) for p in verdict.premises)}")
+    settled = [one for one in verdict.premises if one not in verdict.conditions]
+    if settled:
+        parts.append(f"; given that {' and '.join(map(premise, settled))}")
+    if verdict.conditions:
+        parts.append(f"; as long as {' and '.join(map(premise, verdict.conditions))}")
     if verdict.modulo:
         parts.append(f"; up to {', '.join(verdict.modulo)}")
     if verdict.reason:
@@ -39,7 +42,11 @@ def _check(check: Check) -> str:
         return f"{check.databases} generated databases, {check.nonempty} with rows{strength}"
     if check.method in ("full", "sample", "hidden"):
         return f"{check.rows:,} rows of {check.database} ({check.method} data)"
-    return "a symbolic proof" if check.method == "symbolic" else ""
+    if check.method == "premises":
+        return f"{check.rows} declared {'fact' if check.rows == 1 else 'facts'} checked on {check.database}"
+    if check.method == "bounded":
+        return f"a symbolic proof for up to {check.rows} rows a table, whatever the values"
+    return "a symbolic proof for databases of any size" if check.method == "symbolic" else ""
 
 
 def premise(given: Premise) -> str:

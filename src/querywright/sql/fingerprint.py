@@ -22,7 +22,7 @@ def fingerprint(qualified: exp.Query, dialect: str) -> str:
 
 def normalized(qualified: exp.Query, dialect: str) -> str:
     """The text whose hash is the fingerprint: aliases numbered, conjuncts sorted, comments and layout gone."""
-    tree = copied(qualified, typed=False)
+    tree = copied(qualified, typed=False, positions=False)
     named = list(tree.find_all(exp.CTE, exp.Table, *_FILTERED))
     _number_aliases(tree)
     _number_common_tables(tree, named)
@@ -33,8 +33,9 @@ def normalized(qualified: exp.Query, dialect: str) -> str:
         slot = "on" if isinstance(node, exp.Join) else "this"
         operands = conjuncts(node.args.get(slot))
         if len(operands) > 1:
-            operands.sort(key=lambda part: generator.generate(part, copy=False))
-        if operands:
+            # Printed once: what encloses it takes the text over.
+            node.set(slot, exp.Var(this=" AND ".join(sorted(generator.generate(part, copy=False) for part in operands))))
+        elif operands:
             node.set(slot, conjunction(operands))
     return generator.generate(tree, copy=False)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 from sqlglot import exp
@@ -71,23 +72,37 @@ def query_graph(facts: Facts) -> QueryGraph:
     return QueryGraph(tuple(nodes))
 
 
+def named_blocks(tree: exp.Query) -> dict[str, exp.Query]:
+    """The blocks of a query by the names of their nodes, in the order of the text."""
+    names = dict(_named_blocks(tree))
+    return {names[id(block)][0]: block for block in tree.find_all(exp.Select, exp.SetOperation, bfs=False)}
+
+
 def _named_blocks(tree: exp.Query) -> Iterator[tuple[int, tuple[str, NodeKind]]]:
-    counts: dict[str, int] = {}
+    """Names are unique: of blocks that share an alias, the second gets it with _2."""
+    taken = {"main_query"}
+
+    def free(names: Iterable[str]) -> str:
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
+        return name
 
     def numbered(stem: str) -> str:
-        counts[stem] = counts.get(stem, 0) + 1
-        return f"{stem}_{counts[stem]}"
+        return free(f"{stem}_{number}" for number in count(1))
+
+    def aliased(alias: str) -> str:
+        return free(alias if number == 1 else f"{alias}_{number}" for number in count(1))
 
     for block in tree.find_all(exp.Select, exp.SetOperation, bfs=False):
         parent = block.parent
         if block is tree:
             yield id(block), ("main_query", "main")
         elif isinstance(parent, exp.CTE):
-            yield id(block), (parent.alias, "cte")
+            yield id(block), (aliased(parent.alias), "cte")
         elif isinstance(parent, exp.SetOperation):
             yield id(block), (numbered("branch"), "branch")
         elif isinstance(parent, exp.Subquery) and isinstance(parent.parent, (exp.From, exp.Join)):
-            yield id(block), (parent.alias or numbered("derived"), "derived")
+            yield id(block), (aliased(parent.alias) if parent.alias else numbered("derived"), "derived")
         else:
             yield id(block), (numbered("subquery"), "subquery")
 

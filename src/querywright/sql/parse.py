@@ -8,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.sqlite import SQLiteParser
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from querywright.errors import QueryError
 from querywright.sql.volatility import side_effects
@@ -45,8 +45,8 @@ def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query
     try:
         parsed = sqlglot.parse(text, read=dialect)
         statements = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
-    except (ParseError, TokenError) as error:
-        raise QueryError(f"{source} is not valid {dialect} SQL: {_first_line(error)}", _where(error)) from error
+    except (ParseError, TokenError, TypeError) as error:  # a TypeError where sqlglot, compiled, builds a node out of nothing
+        raise QueryError(f"{source} is not valid {dialect} SQL: {first_line(error)}", _where(error)) from error
     if not statements:
         raise QueryError(f"{source} holds no SQL statement.", "Put one SELECT statement into it.")
     if len(statements) > 1:
@@ -99,7 +99,7 @@ def normalize_parameters(text: str, dialect: str) -> str:
         name, stop = "", token.end + 1
         if token.token_type is TokenType.VAR and re.fullmatch(r"[$@:]\w+", token.text):
             name = token.text[1:]
-        elif token.token_type in _PARAMETER_MARKS and not (token.text == ":" and depth):
+        elif token.token_type in _PARAMETER_MARKS and not (token.text == ":" and depth) and not _within_name(text, token):
             if following is not None and following.start == stop and re.fullmatch(r"\w+", following.text):
                 name, stop = following.text, following.end + 1
             elif token.text == "?":
@@ -112,16 +112,24 @@ def normalize_parameters(text: str, dialect: str) -> str:
     return "".join([*pieces, text[end:]])
 
 
+def _within_name(text: str, token: Token) -> bool:
+    """Whether a mark stands inside a name, such as EXPR$0."""
+    return token.text == "$" and token.start > 0 and (text[token.start - 1].isalnum() or text[token.start - 1] == "_")
+
+
 def parameters(tree: exp.Expr) -> tuple[str, ...]:
     """Names of the parameters of a parsed query, in order of first appearance."""
     names = (node.name for node in tree.find_all(exp.Placeholder, exp.Parameter, bfs=False))
     return tuple(dict.fromkeys(names))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error of sqlglot says, without its picture of the text."""
+    if isinstance(error, TypeError):
+        return "a part of it is missing"
     details = getattr(error, "errors", None)
     if details:
-        return str(details[0].get("description", "")).rstrip(".")
+        return str(details[0].get("description", "")).partition(" but got <Token")[0].rstrip(".")
     return str(error).splitlines()[0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from sqlglot import exp
 
@@ -46,23 +46,25 @@ def unwrap(node: exp.Expr) -> exp.Expr:
 
 def conjuncts(predicate: exp.Expr | None) -> list[exp.Expr]:
     """The operands of a conjunction, parentheses around ANDs opened; [] for None."""
-    return list(_operands(predicate, exp.And))
+    return _operands(predicate, exp.And)
 
 
 def disjuncts(predicate: exp.Expr | None) -> list[exp.Expr]:
     """The operands of a disjunction, parentheses around ORs opened; [] for None."""
-    return list(_operands(predicate, exp.Or))
+    return _operands(predicate, exp.Or)
 
 
-def _operands(predicate: exp.Expr | None, connector: type[exp.Connector]) -> Iterator[exp.Expr]:
-    if predicate is None:
-        return
-    bare = unwrap(predicate)
-    if isinstance(bare, connector):
-        yield from _operands(bare.this, connector)
-        yield from _operands(bare.expression, connector)
-    else:
-        yield predicate
+def _operands(predicate: exp.Expr | None, connector: type[exp.Connector]) -> list[exp.Expr]:
+    found: list[exp.Expr] = []
+    pending = [predicate] if predicate is not None else []
+    while pending:
+        operand = pending.pop()
+        bare = unwrap(operand)
+        if isinstance(bare, connector):
+            pending += [bare.expression, bare.this]
+        else:
+            found.append(operand)
+    return found
 
 
 def conjunction(predicates: Iterable[exp.Expr]) -> exp.Expr | None:

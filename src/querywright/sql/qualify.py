@@ -53,11 +53,11 @@ def qualify(
 def _qualified(tree: exp.Query, schema: Schema, dialect: str, output_names: Sequence[str], source: str, typed: bool) -> exp.Query:
     """Like `qualify`, but changes ``tree`` itself."""
     _check_tables(tree, schema, source)
-    mapping = _mapping_schema(schema, dialect)
+    mapping = mapping_schema(schema, dialect)
     try:
         qualified = sqlglot_qualify(tree, schema=mapping, dialect=dialect, quote_identifiers=False, identify=False)
         assert isinstance(qualified, exp.Query)
-        _name_outputs(qualified, output_names)
+        name_outputs(qualified, output_names)
         quote_names(qualified, dialect)
         return annotate_types(qualified, schema=mapping, dialect=dialect) if typed or qualified.find(exp.Dot) else qualified
     except (OptimizeError, SchemaError) as error:
@@ -68,7 +68,7 @@ def _qualified(tree: exp.Query, schema: Schema, dialect: str, output_names: Sequ
 def complete_types(qualified: exp.Query, schema: Schema, dialect: str) -> None:
     """Give the expressions of a tree that was qualified without types their types."""
     if qualified.type is None:
-        annotate_types(qualified, schema=_mapping_schema(schema, dialect), dialect=dialect)
+        annotate_types(qualified, schema=mapping_schema(schema, dialect), dialect=dialect)
 
 
 def table_of(node: exp.Table, schema: Schema) -> Table | None:
@@ -79,7 +79,8 @@ def table_of(node: exp.Table, schema: Schema) -> Table | None:
 
 
 @lru_cache(maxsize=32)
-def _mapping_schema(schema: Schema, dialect: str) -> MappingSchema:
+def mapping_schema(schema: Schema, dialect: str) -> MappingSchema:
+    """``schema`` as sqlglot's optimizer takes it."""
     mapping = MappingSchema(dialect=dialect)
     for table in sorted(schema.tables, key=lambda table: "." not in table.name):
         # A collated text is of no known type: equal values of it may differ, so that no rule may rely on their equality.
@@ -88,7 +89,7 @@ def _mapping_schema(schema: Schema, dialect: str) -> MappingSchema:
     return mapping
 
 
-def _name_outputs(query: exp.Query, names: Sequence[str]) -> None:
+def name_outputs(query: exp.Query, names: Sequence[str]) -> None:
     """Give the outputs of the outermost block the names that the engine gives them."""
     first = query
     while isinstance(first, (exp.SetOperation, exp.Subquery)):

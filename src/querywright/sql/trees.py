@@ -12,15 +12,18 @@ from sqlglot import exp
 Tree = TypeVar("Tree", bound=exp.Expr)
 
 
-def copied(tree: Tree, *, typed: bool = True) -> Tree:
-    """A deep copy of ``tree`` that shares only the types of its nodes, or without types."""
+def copied(tree: Tree, *, typed: bool = True, positions: bool = True) -> Tree:
+    """A deep copy of ``tree`` that shares only the types of its nodes.
+
+    Without ``typed`` it has no types; without ``positions`` its nodes do not know where they stand in the text.
+    """
     root = type(tree)()
     pending: list[tuple[exp.Expr, exp.Expr]] = [(tree, root)]
     while pending:
         node, copy = pending.pop()
         if node.comments is not None:
             copy.comments = list(node.comments)
-        if node._meta is not None:
+        if positions and node._meta is not None:
             copy._meta = dict(node._meta)
         if typed:
             copy._type = node._type
@@ -48,4 +51,4 @@ def copied(tree: Tree, *, typed: bool = True) -> Tree:
 
 def printed(tree: exp.Expr, dialect: str, *, comments: bool = True, identify: bool = False, pretty: bool = False) -> str:
     """The SQL of ``tree``, which stays as it is although sqlglot's generator rewrites what it prints."""
-    return copied(tree).sql(dialect, copy=False, comments=comments, identify=identify, pretty=pretty)
+    return copied(tree, positions=False).sql(dialect, copy=False, comments=comments, identify=identify, pretty=pretty)

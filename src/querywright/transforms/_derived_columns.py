@@ -7,6 +7,8 @@ from itertools import count as counting
 
 from sqlglot import exp
 
+from querywright.sql.trees import printed
+
 
 class DerivedColumns:
     """Expressions that a derived table named ``alias`` publishes, each once, named when first asked for."""
@@ -18,7 +20,7 @@ class DerivedColumns:
 
     def reference(self, node: exp.Expr, stem: str) -> exp.Column:
         """A column, seen from outside, that holds ``node`` (moved); its name is ``stem``, ``stem_2``, …"""
-        text = node.sql(self._dialect)
+        text = printed(node, self._dialect)
         if text not in self._columns:
             taken = {column.alias.lower() for column in self._columns.values()}
             names = chain([stem], (f"{stem}_{number}" for number in counting(2)))

@@ -9,6 +9,7 @@ from querywright.sql.facts import NONE_NEEDED, Facts, Premises
 from querywright.sql.failures import may_fail
 from querywright.sql.nullability import has_grouping_sets
 from querywright.sql.predicates import collated, column_key, constant, set_where, unwrap, where_conjuncts
+from querywright.sql.trees import printed
 
 _ROW_COUNTING = ("limit", "offset", "fetch", "sample", "laterals", "windows", "pivots", "connect", "match")
 
@@ -51,7 +52,7 @@ def _premises_in_select(select: exp.Select, names: set[str], facts: Facts) -> Pr
     if not facts.deterministic(select) or any(p.find(exp.Unnest, exp.Explode) for p in select.expressions):
         return "the inner query is not deterministic or makes rows in its SELECT list"
     used = [node for node in _projections(select, names) if not constant(node)]
-    texts = {unwrap(node).sql(facts.dialect) for node in used}
+    texts = {printed(unwrap(node), facts.dialect) for node in used}
     group = select.args.get("group")
     if group is None and grouped(select):
         return "the inner query is a global aggregate, which gives a row for no input"
@@ -78,7 +79,7 @@ def _whole_partitions(keys: list[exp.Expr], used: list[exp.Expr], select: exp.Se
     texts = _texts(keys, facts)
 
     def is_key(node: exp.Expr) -> bool:
-        return node.sql(facts.dialect) in texts
+        return printed(node, facts.dialect) in texts
 
     rest = [node for value in used for node in value.walk(prune=is_key) if isinstance(node, exp.Column) and not is_key(node)]
     if not rest:

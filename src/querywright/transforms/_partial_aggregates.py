@@ -14,6 +14,7 @@ from sqlglot import exp
 from querywright.sql.facts import Facts
 from querywright.sql.failures import may_fail
 from querywright.sql.predicates import unwrap
+from querywright.sql.trees import copied
 
 _DECOMPOSABLE = (exp.Sum, exp.Count, exp.Min, exp.Max, exp.Avg)
 _AVERAGE_IS_DOUBLE = ("duckdb", "sqlite")
@@ -107,9 +108,9 @@ def merged(aggregate: Aggregate, partial: Partial, dialect: str) -> exp.Expr:
     argument = aggregate.value if aggregate.value is not None else function.this
 
     def part(kind: type[exp.Expr]) -> exp.Expr:
-        computed: exp.Expr = kind(this=argument.copy())
+        computed: exp.Expr = kind(this=copied(argument))
         if isinstance(call, exp.Filter):
-            computed = exp.Filter(this=computed, expression=call.expression.copy())
+            computed = exp.Filter(this=computed, expression=copied(call.expression))
         column = partial(computed)
         if aggregate.condition is None:
             return column

@@ -30,6 +30,7 @@ from sqlglot import exp
 from querywright.sql.facts import Facts, Source
 from querywright.sql.failures import may_fail
 from querywright.sql.predicates import column_key, equated_columns
+from querywright.sql.trees import copied, printed
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._from_clause import aggregate_calls, aliases, components, freely_joined, write_inner_joins
 from querywright.transforms._key_joins import inner_filters
@@ -144,26 +145,26 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     inner = exp.Select()
     write_inner_joins(
         inner,
-        [source.node.copy() for alias, source in sources.items() if alias in site.below],
-        [predicate.copy() for predicate in (*pushed, *filters) if predicate is not None],
+        [copied(source.node) for alias, source in sources.items() if alias in site.below],
+        [copied(predicate) for predicate in (*pushed, *filters) if predicate is not None],
     )
     keys = list(dict.fromkeys(column_key(column) for column in kept))
     inner.set("group", exp.Group(expressions=[exp.column(name, table) for table, name in keys]))
     for column in kept:
-        own = exp.column(column.this.copy(), column.table)
+        own = copied(column)
         taken = any(name == column.name and table != column.table for table, name in keys[: keys.index(column_key(column))])
         column.replace(grouped.reference(own, f"{column.table}_{column.name}" if taken else column.name))
 
     labels: dict[str, str] = {}
 
     def partial(call: exp.Expr) -> exp.Expr:
-        label = labels.setdefault(call.sql(facts.dialect), f"{PARTIAL}{len(labels) + 1}")
+        label = labels.setdefault(printed(call, facts.dialect), f"{PARTIAL}{len(labels) + 1}")
         return grouped.reference(call, label)
 
     for aggregate in site.aggregates:
         aggregate.call.replace(merged(aggregate, partial, facts.dialect))
-    above = [source.node.copy() for alias, source in sources.items() if alias not in site.below]
-    write_inner_joins(select, [grouped.table(inner), *above], [predicate.copy() for predicate in remaining])
+    above = [copied(source.node) for alias, source in sources.items() if alias not in site.below]
+    write_inner_joins(select, [grouped.table(inner), *above], [copied(predicate) for predicate in remaining])
     return facts.tree
 
 
@@ -190,9 +191,9 @@ def _key_filter(select: exp.Select, alias: str, below: frozenset[str], facts: Fa
     if any(predicate.find(exp.Query) or may_fail(predicate, facts.dialect) for predicate in own):
         return None
     key, other = sorted(joining[0], key=lambda column: column.table != alias)
-    keys = exp.Select(expressions=[key.copy()])
-    write_inner_joins(keys, [source.node.copy()], [predicate.copy() for predicate in own])
-    return exp.In(this=other.copy(), query=exp.Subquery(this=keys))
+    keys = exp.Select(expressions=[copied(key)])
+    write_inner_joins(keys, [copied(source.node)], [copied(predicate) for predicate in own])
+    return exp.In(this=copied(other), query=exp.Subquery(this=keys))
 
 
 def _identifies_rows(select: exp.Select, start: set[tuple[str, str]], below: frozenset[str], facts: Facts) -> bool:

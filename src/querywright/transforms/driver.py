@@ -14,7 +14,8 @@ from querywright.registry import plugins
 from querywright.sql.facts import Facts
 from querywright.sql.names import quote_names
 from querywright.sql.paths import path_of
-from querywright.sql.qualify import complete_types, qualify_text
+from querywright.sql.qualify import complete_types
+from querywright.sql.requalify import requalify_text
 from querywright.sql.schema import Schema
 from querywright.sql.trees import copied
 from querywright.transforms._relocation import relocated
@@ -102,7 +103,7 @@ def _rewritten_copy(name: str, site: Site, facts: Facts) -> Rewritten:
     """Rewrite a copy of the tree of ``facts``."""
     if site.node.root() is not facts.tree:
         raise ContractError(f"The site of transform {name} is not one of this tree.", "Use a site that survey() found in it.")
-    copy = copied(facts.tree)
+    copy = copied(facts.tree, positions=False)
     private = Facts(copy, facts.schema, facts.dialect)
     private.settle()
     return _rewritten(name, relocated(site, facts.tree, copy), private)
@@ -117,7 +118,7 @@ def _rewritten(name: str, site: Site, facts: Facts) -> Rewritten:
     quote_names(changed, dialect)
     text = changed.sql(dialect, copy=False)
     try:
-        qualified = qualify_text(text, schema, dialect, names, f"the output of transform {name}", typed=False)
+        qualified = requalify_text(text, schema, dialect, names, f"the output of transform {name}")
     except QueryError as error:
         raise ContractError(f"transform {name} produced SQL that does not bind: {error.message}\n{text}") from error
     if qualified.named_selects != names:

@@ -24,6 +24,7 @@ from sqlglot import exp
 from querywright.sql.facts import Facts
 from querywright.sql.failures import may_fail
 from querywright.sql.predicates import conjunction, conjuncts, disjunction, disjuncts, unwrap
+from querywright.sql.trees import printed
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "semantic_rewrite"
@@ -89,5 +90,5 @@ def _text(predicate: exp.Expr, facts: Facts) -> str:
     """The same text for ``a = b`` and ``b = a``."""
     bare = unwrap(predicate)
     if isinstance(bare, exp.EQ):
-        return " = ".join(sorted(side.sql(facts.dialect) for side in (bare.this, bare.expression)))
-    return bare.sql(facts.dialect)
+        return " = ".join(sorted(printed(side, facts.dialect) for side in (bare.this, bare.expression)))
+    return printed(bare, facts.dialect)

@@ -30,6 +30,7 @@ from sqlglot import exp
 from querywright.sql.facts import Facts, Source
 from querywright.sql.failures import may_fail
 from querywright.sql.predicates import equated_columns, set_where, where_conjuncts
+from querywright.sql.trees import copied
 from querywright.transforms._definitions import define_before, obstacle_to_definitions
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._from_clause import aliases, components, freely_joined, write_inner_joins
@@ -138,19 +139,19 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     hub = next(alias for alias in sources if alias in site.aliases)
     first = DerivedColumns(facts.fresh_name(f"{hub}_first"), facts.dialect)
     body = exp.Select()
-    write_inner_joins(body, [sources[a].node.copy() for a in sources if a in site.aliases], [p.copy() for p in inside])
+    write_inner_joins(body, [copied(sources[a].node) for a in sources if a in site.aliases], [copied(p) for p in inside])
     for alias in (alias for alias in sources if alias in site.aliases):
         for column in facts.references(select, alias):
             if id(column) not in moved:
-                column.replace(first.reference(exp.column(column.this.copy(), column.table), column.name))
+                column.replace(first.reference(copied(column), column.name))
     if not first.projections():
         first.reference(exp.Literal.number(1), "one")
     body.set("expressions", first.projections())
 
     reader = exp.to_table(first.alias)
-    following = [join.copy() for join in select.args.get("joins") or [] if not inner(join)]
-    rest = [source.node.copy() for a, source in sources.items() if a not in site.aliases and freely_joined(source, facts)]
-    write_inner_joins(select, [reader, *rest], [predicate.copy() for predicate in outside])
-    set_where(select, [*where_conjuncts(select), *(predicate.copy() for predicate in after)])
+    following = [copied(join) for join in select.args.get("joins") or [] if not inner(join)]
+    rest = [copied(source.node) for a, source in sources.items() if a not in site.aliases and freely_joined(source, facts)]
+    write_inner_joins(select, [reader, *rest], [copied(predicate) for predicate in outside])
+    set_where(select, [*where_conjuncts(select), *(copied(predicate) for predicate in after)])
     select.set("joins", [*select.args["joins"], *following])
     return define_before(facts.tree, select, [(first.alias, body)])

@@ -2,9 +2,9 @@
 
 What: ``FROM t AS a JOIN t AS b ON f(b.x) = f(a.x) WHERE a.y = 1 AND b.y = 1`` becomes ``WITH t_for_join AS MATERIALIZED
     (SELECT …, f(x) AS join_value FROM t WHERE y = 1) … FROM t_for_join AS a JOIN t_for_join AS b ON b.join_value =
-    a.join_value``; tables that are filtered alike share the step.
+    a.join_value``; tables that are filtered alike share the step. Functions compared by ``<``, ``<=``, ``>`` or ``>=`` likewise.
 When: an engine without hash joins makes indexes for the columns of a join but not for expressions, and evaluates those for each
-    pair of rows: 7x to 11x on SQLite. It loses where an index of the table itself served the join.
+    pair of rows: 7x to 11x on SQLite with ``=``, 1.8x with ``<=``. It loses where an index of the table itself served the join.
 Sound: a step holds the columns that are read, and the rows that pass the filters of one table alone, which inner joins may drop
     early. The expressions are deterministic, mention one table each and cannot fail. A column of a step has the affinity and the
     collation of its expression, so the comparison stays the same.
@@ -20,7 +20,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -37,27 +37,28 @@ FAMILY: Family = "materialize_cte"
 ENGINES = ("sqlite",)
 
 _VALUE = "join_value"
+_RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
 @dataclass(frozen=True)
 class ComputedJoin(Site):
-    """``node`` is the SELECT; ``equalities`` compare an expression over one table with one over another."""
+    """``node`` is the SELECT; ``comparisons`` compare an expression over one table with one over another, or with a column."""
 
-    equalities: tuple[exp.EQ, ...]
+    comparisons: tuple[exp.Binary, ...]
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
-    """Inner joins of tables by equalities of expressions."""
+    """Inner joins of tables by comparisons of expressions."""
     for select in facts.selects():
         sources = facts.sources(select)
         found = [
             bare
             for predicate in inner_filters(select)
-            if isinstance(bare := unwrap(predicate), exp.EQ) and _compares_expressions(bare, select, facts)
+            if isinstance(bare := unwrap(predicate), (exp.EQ, *_RANGES)) and _compares_expressions(bare, select, facts)
         ]
         if not found:
             continue
-        tables = {alias for equality in found for alias in aliases(equality, select, facts)}
+        tables = {alias for side in _computed(found) for alias in aliases(side, select, facts)}
         obstacle = obstacle_to_definitions(select, facts)
         if obstacle is not None:
             yield Blocked(select, obstacle)
@@ -65,7 +66,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
             select
         ):
             yield Blocked(select, "the joined entries must be tables, and all joins inner joins")
-        elif not all(facts.deterministic(equality) and not may_fail(equality, facts.dialect) for equality in found):
+        elif not all(facts.deterministic(compared) and not may_fail(compared, facts.dialect) for compared in found):
             yield Blocked(select, "the expressions must be deterministic, and not fail on rows that another join drops")
         else:
             yield ComputedJoin(select, tuple(found))
@@ -76,15 +77,24 @@ def _inner_only(select: exp.Select) -> bool:
     return all(inner(join) and not join.args.get("using") for join in joins)
 
 
-def _compares_expressions(equality: exp.EQ, select: exp.Select, facts: Facts) -> bool:
-    sides = (equality.this, equality.expression)
+def _compares_expressions(comparison: exp.Binary, select: exp.Select, facts: Facts) -> bool:
+    """Whether an expression of each side is worth computing once: any of an equality, a function of a range."""
+    sides = (comparison.this, comparison.expression)
     tables = [aliases(side, select, facts) for side in sides]
+    computed = [side for side in sides if not isinstance(unwrap(side), exp.Column)]
     return (
         tables[0] != tables[1]
         and all(len(used) == 1 for used in tables)
-        and not any(isinstance(unwrap(side), (exp.Column, exp.Collate)) or side.find(exp.Query, exp.Collate) for side in sides)
-        and len(list(equality.find_all(exp.Column))) == len(facts.local_columns(equality, select))
+        and (len(computed) == 2 if isinstance(comparison, exp.EQ) else any(side.find(exp.Func) for side in computed))
+        and comparison.find(exp.Query, exp.Collate) is None
+        and len(list(comparison.find_all(exp.Column))) == len(facts.local_columns(comparison, select))
     )
+
+
+def _computed(comparisons: Iterable[exp.Binary]) -> list[exp.Expr]:
+    """The sides that are no plain columns."""
+    sides = [side for comparison in comparisons for side in (comparison.this, comparison.expression)]
+    return [side for side in sides if not isinstance(unwrap(side), exp.Column)]
 
 
 @dataclass
@@ -116,25 +126,25 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     assert isinstance(site, ComputedJoin) and isinstance(site.node, exp.Select)
     select = site.node
     sources = facts.sources(select)
-    tables = {alias for equality in site.equalities for alias in aliases(equality, select, facts)}
+    computed = _computed(site.comparisons)
+    tables = {alias for side in computed for alias in aliases(side, select, facts)}
     steps = {alias: _Step(sources[alias], {}, {}, {}) for alias in sources if alias in tables}
     filters = [p for p in inner_filters(select) if not p.find(exp.Query) and facts.deterministic(p)]
     moved = [
         p for p in filters if len(used := aliases(p, select, facts)) == 1 and used <= tables and not may_fail(p, facts.dialect)
     ]
-    gone = {id(column) for part in (*moved, *site.equalities) for column in part.find_all(exp.Column)}
+    gone = {id(column) for part in (*moved, *computed) for column in part.find_all(exp.Column)}
     for predicate in moved:
         step = steps[next(iter(aliases(predicate, select, facts)))]
         copy = _of_table(predicate, step)
         step.filters[copy.sql(facts.dialect)] = copy
-    for equality in site.equalities:
-        for side in (equality.this, equality.expression):
-            alias = next(iter(aliases(side, select, facts)))
-            step = steps[alias]
-            value = _of_table(side, step)
-            name = next((n for n, known in step.values.items() if known == value), None) or _name(step)
-            step.values[name] = value
-            side.replace(exp.column(name, alias))
+    for side in computed:
+        alias = next(iter(aliases(side, select, facts)))
+        step = steps[alias]
+        value = _of_table(side, step)
+        name = next((n for n, known in step.values.items() if known == value), None) or _name(step)
+        step.values[name] = value
+        side.replace(exp.column(name, alias))
     for alias, step in steps.items():
         for column in facts.references(select, alias):
             if id(column) not in gone:

@@ -38,11 +38,11 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     for node in query.find_all(exp.Or, bfs=False):
         if isinstance(_enclosing(node), exp.Or):
             continue
-        operands = _merged(disjuncts(node))
-        if len(operands) == len(disjuncts(node)):
+        values = [found[0] for operand in disjuncts(node) if (found := _listed(operand)) is not None]
+        if len(set(values)) == len(values):
             continue
         if facts.deterministic(node):
-            yield Lists(node, tuple(operands))
+            yield Lists(node, tuple(_merged(disjuncts(node))))
         else:
             yield Blocked(node, "a value that depends on chance would be computed once instead of several times")
 

@@ -35,6 +35,7 @@ from querywright.sql.disjointness import exclusive
 from querywright.sql.facts import NONE_NEEDED, Facts, Premises, Source
 from querywright.sql.failures import may_fail
 from querywright.sql.predicates import conjunction, conjuncts, disjunction, set_where, where_conjuncts
+from querywright.sql.trees import copied, printed
 from querywright.transforms._decided_branches import without_decided
 from querywright.transforms._filter_passage import premises_inside, push_inside
 from querywright.transforms._with_clauses import readings, repeatable
@@ -93,7 +94,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
         premises = NONE_NEEDED.union(*(reader.premises for reader in readers))
         if all(_exclude(first[0], second[0]) for first, second in combinations(groups, 2)):
             yield Narrowing(cte, groups, together=False, premises=premises)
-        if len(groups) > 1 and _narrowed(cte.this, groups).sql(facts.dialect) != cte.this.sql(facts.dialect):
+        if len(groups) > 1 and printed(_narrowed(cte.this, groups), facts.dialect) != printed(cte.this, facts.dialect):
             yield Narrowing(cte, groups, together=True, premises=premises)
 
 
@@ -151,7 +152,7 @@ def _exclude(first: Reader, second: Reader) -> bool:
 
 def _narrowed(body: exp.Query, groups: tuple[tuple[Reader, ...], ...] | list[tuple[Reader, ...]]) -> exp.Query:
     """A copy of the CTE's query without rows that no group of readers takes."""
-    copy = body.copy()
+    copy = copied(body)
     alternatives = [group[0].shared_filters() for group in groups]
     shared = [p for p in alternatives[0] if all(p in alternative for alternative in alternatives)]
     rest = [conjunction(p for p in alternative if p not in shared) for alternative in alternatives]

@@ -24,38 +24,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil, floor
-from typing import Literal
 
 from sqlglot import exp
 
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import conjunction, unwrap
+from querywright.transforms._calendar_periods import (
+    FLIPPED,
+    INTEGER_RANGE,
+    TIMESTAMPS,
+    Comparison,
+    Period,
+    comparisons_with_constants,
+    first_day,
+    first_day_after,
+    integer,
+    period_of,
+)
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "semantic_rewrite"
 ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
-
-Comparison = type[exp.EQ] | type[exp.LT] | type[exp.LTE] | type[exp.GT] | type[exp.GTE]
-Unit = Literal["YEAR", "QUARTER", "MONTH", "DAY"]
-
-_FLIPPED: dict[type[exp.Expr], Comparison] = {
-    exp.EQ: exp.EQ,
-    exp.LT: exp.GT,
-    exp.LTE: exp.GTE,
-    exp.GT: exp.LT,
-    exp.GTE: exp.LTE,
-}
-_MONTHS: dict[Unit, int] = {"YEAR": 12, "QUARTER": 3, "MONTH": 1}
-_FORMATS: dict[str, tuple[Unit, str]] = {
-    "%Y": ("YEAR", r"\d{4}"),
-    "%Y-%m": ("MONTH", r"\d{4}-\d\d"),
-    "%Y-%m-%d": ("DAY", r"\d{4}-\d\d-\d\d"),
-}
-_TIMESTAMPS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPNTZ, exp.DataType.Type.DATETIME)
-_INTEGER_RANGE = range(-(2**63) + 1, 2**63)
 
 
 @dataclass(frozen=True)
@@ -72,15 +63,6 @@ class Range(Site):
     """``node`` is the comparison that the conjunction of ``bounds`` replaces."""
 
     bounds: tuple[Bound, ...]
-
-
-@dataclass(frozen=True)
-class Period:
-    """A function that maps ``column`` to the calendar unit it lies in, and how the result is written."""
-
-    column: exp.Column
-    unit: Unit
-    written: Literal["number", "date", "text"]
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
@@ -111,11 +93,11 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
 def _bounds(node: exp.Expr, condition: exp.Expr, facts: Facts) -> list[Bound] | str | None:
     """What a comparison says about its column; None where it has not the pattern, text where a precondition is missing."""
     bounds: list[Bound] = []
-    for term, comparison, value in _comparisons(node):
+    for term, comparison, value in comparisons_with_constants(node):
         found: list[Bound] | str | None = _text_bounds(term, comparison, value)
         if found is None and facts.dialect != "spark":  # where integers may wrap around instead of failing
             found = _number_bounds(term, comparison, value)
-        if found is None and (period := _period(term)) is not None:
+        if found is None and (period := period_of(term)) is not None:
             found = _period_bounds(period, comparison, value, node, condition, facts)
         if found is None or isinstance(found, str):
             return found
@@ -125,31 +107,17 @@ def _bounds(node: exp.Expr, condition: exp.Expr, facts: Facts) -> list[Bound] | 
     return None
 
 
-def _comparisons(node: exp.Expr) -> list[tuple[exp.Expr, Comparison, exp.Expr]]:
-    """(term, comparison, constant) triples whose conjunction is ``node``."""
-    if isinstance(node, exp.Between) and not node.args.get("symmetric"):
-        term = unwrap(node.this)
-        return [(term, exp.GTE, unwrap(node.args["low"])), (term, exp.LTE, unwrap(node.args["high"]))]
-    flipped = _FLIPPED.get(type(node))
-    if flipped is None:
-        return []
-    left, right = unwrap(node.this), unwrap(node.expression)
-    if left.find(exp.Column) is None:
-        return [(right, flipped, left)]
-    return [(left, _FLIPPED[flipped], right)]
-
-
 # ---------------------------------------------------------------------- integers
 
 
 def _number_bounds(term: exp.Expr, comparison: Comparison, value: exp.Expr) -> list[Bound] | None:
-    number = _integer(value)
+    number = integer(value)
     if number is None or not isinstance(term, (exp.Add, exp.Sub, exp.Mul, exp.Neg)):
         return None
     if isinstance(term, exp.Neg):
-        return _integer_bound(unwrap(term.this), _FLIPPED[comparison], Fraction(-number))
+        return _integer_bound(unwrap(term.this), FLIPPED[comparison], Fraction(-number))
     left, right = unwrap(term.this), unwrap(term.expression)
-    first, second = _integer(left), _integer(right)
+    first, second = integer(left), integer(right)
     if (first is None) == (second is None):
         return None
     column, other = (right, first) if second is None else (left, second)
@@ -158,11 +126,11 @@ def _number_bounds(term: exp.Expr, comparison: Comparison, value: exp.Expr) -> l
         return _integer_bound(column, comparison, Fraction(number - other))
     if isinstance(term, exp.Sub):
         if second is None:
-            return _integer_bound(column, _FLIPPED[comparison], Fraction(other - number))
+            return _integer_bound(column, FLIPPED[comparison], Fraction(other - number))
         return _integer_bound(column, comparison, Fraction(number + other))
     if other == 0:
         return None
-    return _integer_bound(column, comparison if other > 0 else _FLIPPED[comparison], Fraction(number, other))
+    return _integer_bound(column, comparison if other > 0 else FLIPPED[comparison], Fraction(number, other))
 
 
 def _integer_bound(column: exp.Expr, comparison: Comparison, limit: Fraction) -> list[Bound] | None:
@@ -172,16 +140,7 @@ def _integer_bound(column: exp.Expr, comparison: Comparison, limit: Fraction) ->
     if comparison is exp.EQ and limit.denominator != 1:
         return None
     whole = floor(limit) if comparison in (exp.GT, exp.LTE) else ceil(limit)
-    return [Bound(column, comparison, exp.Literal.number(whole))] if whole in _INTEGER_RANGE else None
-
-
-def _integer(node: exp.Expr) -> int | None:
-    if isinstance(node, exp.Neg):
-        inner = _integer(unwrap(node.this))
-        return None if inner is None else -inner
-    if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdigit():
-        return None
-    return int(node.name) if int(node.name) in _INTEGER_RANGE else None
+    return [Bound(column, comparison, exp.Literal.number(whole))] if whole in INTEGER_RANGE else None
 
 
 def _text_bounds(term: exp.Expr, comparison: Comparison, value: exp.Expr) -> list[Bound] | None:
@@ -199,46 +158,16 @@ def _text_bounds(term: exp.Expr, comparison: Comparison, value: exp.Expr) -> lis
 # ---------------------------------------------------------------------- dates
 
 
-def _period(term: exp.Expr) -> Period | None:
-    """The calendar function that ``term`` applies to a column."""
-    unit: str = "DAY"
-    written: Literal["number", "date", "text"] = "date"
-    inner: exp.Expr = term
-    if isinstance(term, exp.Cast):
-        if isinstance(term, exp.TryCast) or not term.to.is_type(exp.DataType.Type.DATE):
-            return None
-        inner = term.this
-    elif isinstance(term, exp.Date) and not term.args.get("zone") and not term.expressions:
-        inner = term.this
-    elif isinstance(term, exp.Year):
-        unit, written, inner = "YEAR", "number", term.this
-    elif isinstance(term, exp.Extract):
-        unit, written, inner = term.name.upper(), "number", term.expression
-    elif isinstance(term, exp.Anonymous) and term.name.lower() in ("date_part", "datepart") and len(term.expressions) == 2:
-        unit, written, inner = term.expressions[0].name.upper(), "number", term.expressions[1]
-    elif isinstance(term, (exp.TimestampTrunc, exp.DateTrunc)) and not term.args.get("zone"):
-        unit, inner = term.text("unit").upper(), term.this
-    elif isinstance(term, exp.TimeToStr) and (known := _FORMATS.get(term.text("format"))):
-        unit, written, inner = known[0], "text", term.this
-    elif not isinstance(term, exp.TsOrDsToDate):
-        return None
-    while isinstance(inner, (exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Paren)):
-        inner = inner.this
-    if not isinstance(inner, exp.Column) or unit not in ("YEAR", *([] if written == "number" else ["QUARTER", "MONTH", "DAY"])):
-        return None
-    return Period(inner, unit, written)  # type: ignore[arg-type]
-
-
 def _period_bounds(
     period: Period, comparison: Comparison, value: exp.Expr, node: exp.Expr, condition: exp.Expr, facts: Facts
 ) -> list[Bound] | str | None:
-    start = _start(period, value)
+    start = first_day(period, value)
     if start is None or (period.written == "text" and (comparison is not exp.EQ or isinstance(node, exp.Between))):
         return None
     column = period.column
     if facts.dialect == "sqlite":
         return "SQLite keeps dates in any format, which ranges of text do not respect"
-    if column.type is None or not column.is_type(exp.DataType.Type.DATE, *_TIMESTAMPS):
+    if column.type is None or not column.is_type(exp.DataType.Type.DATE, *TIMESTAMPS):
         return "the column must be a DATE or a TIMESTAMP without a time zone"
     kind = column.type.copy()
     if period.unit == "DAY" and column.is_type(exp.DataType.Type.DATE):
@@ -246,7 +175,7 @@ def _period_bounds(
     infinite = facts.dialect == "duckdb" and period.written == "number"
     if infinite and not _asserted(node, condition):
         return "the year of an infinite date is NULL, which NOT and other functions tell from FALSE"
-    first, after = _moment(start.isoformat(), kind), _moment(_next(start, period.unit).isoformat(), kind)
+    first, after = _moment(start.isoformat(), kind), _moment(first_day_after(start, period.unit).isoformat(), kind)
     if comparison is exp.EQ:
         return [Bound(column, exp.GTE, first), Bound(column, exp.LT, after)]
     upwards = comparison in (exp.GT, exp.GTE)
@@ -256,39 +185,6 @@ def _period_bounds(
     if upwards:
         return [bound, Bound(column, exp.LT, _moment("infinity", kind))]
     return [Bound(column, exp.GT, _moment("-infinity", kind)), bound]
-
-
-def _start(period: Period, value: exp.Expr) -> date | None:
-    """First day of the unit that a constant names; None where it names none exactly."""
-    if period.written == "number":
-        year = _integer(value)
-        return date(year, 1, 1) if year is not None and 1 <= year < 9999 else None
-    literal = value
-    if period.written == "date" and isinstance(value, exp.Cast) and value.to.is_type(exp.DataType.Type.DATE, *_TIMESTAMPS):
-        literal = unwrap(value.this)
-    if not isinstance(literal, exp.Literal) or not literal.is_string:
-        return None
-    text = literal.name
-    if period.written == "text":
-        pattern = next(pattern for unit, pattern in _FORMATS.values() if unit == period.unit)
-        if not re.fullmatch(pattern, text, re.ASCII):
-            return None
-        text += "-01-01"[: 10 - len(text)] if period.unit == "YEAR" else "-01"[: 10 - len(text)]
-    elif not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-        return None
-    try:
-        start = date.fromisoformat(text)
-    except ValueError:  # no day of the calendar: the comparison keeps what the engine makes of it
-        return None
-    aligned = period.unit == "DAY" or (start.day == 1 and (start.month - 1) % _MONTHS[period.unit] == 0)
-    return start if aligned and start.year < 9999 else None
-
-
-def _next(start: date, unit: Unit) -> date:
-    if unit == "DAY":
-        return start + timedelta(days=1)
-    months = start.month - 1 + _MONTHS[unit]
-    return date(start.year + months // 12, months % 12 + 1, 1)
 
 
 def _moment(text: str, kind: exp.DataType) -> exp.Expr:

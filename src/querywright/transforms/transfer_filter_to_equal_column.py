@@ -31,6 +31,7 @@ from querywright.sql.predicates import (
     unwrap,
     where_conjuncts,
 )
+from querywright.sql.trees import printed
 from querywright.transforms._key_joins import inner, inner_filters
 from querywright.transforms.protocol import Blocked, Family, Site
 
@@ -74,7 +75,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
 def _transfers(
     select: exp.Select, join: exp.Join | None, equalities: list[exp.Expr], everywhere: list[exp.Expr], facts: Facts
 ) -> Iterator[Transfer]:
-    present = {part.sql(facts.dialect) for part in (*everywhere, *equalities)}
+    present = {printed(part, facts.dialect) for part in (*everywhere, *equalities)}
     found: dict[str, exp.Expr] = {}
     for equality in equalities:
         pair = equated_columns(equality)
@@ -87,7 +88,7 @@ def _transfers(
                 continue
             for part in everywhere:
                 copy = _transferred(part, own, other, facts)
-                text = copy.sql(facts.dialect) if copy is not None else ""
+                text = printed(copy, facts.dialect) if copy is not None else ""
                 if copy is not None and text not in present:
                     found[text] = copy
     if found:

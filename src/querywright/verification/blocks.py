@@ -18,7 +18,7 @@ from sqlglot import exp
 from querywright.sql.facts import Facts, Source
 from querywright.sql.predicates import conjuncts, disjuncts, pinned_column, unwrap
 from querywright.sql.schema import Table
-from querywright.verification.boundaries import boundaries
+from querywright.verification.boundaries import boundaries, moments_written
 from querywright.verification.evaluate import evaluate
 from querywright.verification.terms import (
     Closure,
@@ -360,6 +360,7 @@ def _scalar_subqueries(node: exp.Expr) -> Iterator[exp.Subquery]:
 
 def _constants(predicate: exp.Expr, environment: Environment) -> Iterator[Value]:
     """Values that the operands of a predicate have without looking at any row, patterns of LIKE as texts that match."""
+    formats = [node.text("format") for node in predicate.find_all(exp.TimeToStr)]
     for node in predicate.walk():
         if isinstance(node, (exp.Query, exp.DataType)) or isinstance(node.parent, (exp.Interval, exp.DataType)):
             continue
@@ -374,5 +375,7 @@ def _constants(predicate: exp.Expr, environment: Environment) -> Iterator[Value]
                 continue
             if isinstance(value, (str, int, float, Decimal, datetime.date)):
                 yield value
+                if formats and isinstance(value, (str, int)):
+                    yield from moments_written(formats[0], value)
                 if isinstance(value, int) and 1900 <= value <= 2100:
                     yield datetime.date(value, 6, 15)

@@ -119,6 +119,21 @@ def text_boundaries(texts: Iterable[str], lengths: Iterable[int]) -> Iterator[Va
                 yield ("abcdefghij" * (exact // 10 + 1))[:exact]
 
 
+def moments_written(pattern: str, target: str | int | Decimal) -> Iterator[datetime.datetime]:
+    """Moments that strftime writes as ``target``, a text or the number in it; none where it never writes that."""
+    try:
+        first = datetime.datetime.strptime(target if isinstance(target, str) else f"{int(target):02}", pattern)
+    except ValueError:
+        return
+    if "%Y" not in pattern:
+        first = first.replace(year=2024)
+    yield first
+    if "%m" not in pattern:
+        yield from (first.replace(month=month, day=30) for month in (6, 7, 12))
+    elif "%d" not in pattern:
+        yield from (first.replace(day=28), first.replace(day=15, hour=23))
+
+
 def _surroundings(
     kind: str, texts: Iterable[str], numbers: Iterable[int], *, calendar: bool, arithmetic: bool
 ) -> Iterator[Value]:
@@ -223,6 +238,8 @@ def _inverted(node: exp.Expr, target: Value, environment: Environment) -> Iterat
         yield from (
             (inner, moment) for near in (target - 1, target, target + 1) for moment in _moments_of(_date_part(node), near)
         )
+    elif isinstance(node, exp.TimeToStr) and isinstance(target, (str, int, Decimal)):
+        yield from ((node.this, moment) for moment in moments_written(node.text("format"), target))
     elif isinstance(node, _ROUNDING) and isinstance(target, (int, float, Decimal)):
         exact = _decimal(target)
         yield from ((node.this, value) for value in (exact, exact + Decimal("0.5"), exact - Decimal("0.5"), -exact))

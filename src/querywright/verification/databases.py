@@ -2,8 +2,8 @@
 
 Each database holds one to four solutions of the query (see `querywright.verification.solutions`), then a number of random
 changes: copies of rows with one cell changed to a NULL, a neighbor of a constant or another row's value; duplicates;
-deletions; rows at random. Some databases are empty, some hold nothing but solutions. All of them obey the keys,
-foreign keys and NOT NULLs that the schema enforces or declares, and no others.
+deletions; rows at random. Some databases are empty, some lack the rows of one table, some hold nothing but solutions.
+All of them obey the keys, foreign keys and NOT NULLs that the schema enforces or declares, and no others.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from querywright.verification.values import fits, plain_values
 _MOST_ROWS = 12
 _MOST_BRED = 24
 _SWEPT_AT_ONCE = 2
+_WITHOUT_ONE_TABLE = (4, 15)
+"""Shapes of databases in which one table is empty beside full ones."""
+
 _FIRST_CROWD = 6
 _CROWDS_APART = 8
 """Even numbers: where the query has a LIMIT, databases of odd numbers are asked with a small one."""
@@ -113,6 +116,8 @@ class Builder:
         for _ in range(0 if shape == 0 or deliberate else self.rng.choice((0, 0, 1, 2, 4, 8)) * self.scale):
             self.change(rows)
         self.keep_single(rows, planted)
+        if shape in _WITHOUT_ONE_TABLE and len(rows) > 1:
+            rows[sorted(rows)[position // 10 % len(rows)]].clear()
         self.repair(rows)
         return Witness(self.ordered(rows), tuple((name, cast(Scalar, value)) for name, value in parameters.items()))
 

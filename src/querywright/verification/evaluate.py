@@ -248,6 +248,11 @@ def _part(part: str) -> Rule:
     return rule
 
 
+def _formatted(node: exp.Expr, environment: Environment) -> Value:
+    moment = as_kind(evaluate(node.this, environment), "timestamp")
+    return moment.strftime(node.text("format")) if isinstance(moment, datetime.datetime) else None
+
+
 def _text(change: Callable[[str], Value]) -> Rule:
     def rule(node: exp.Expr, environment: Environment) -> Value:
         value = evaluate(node.this, environment)
@@ -359,6 +364,8 @@ _RULES: dict[type, Rule] = {
     exp.Cast: _cast,
     exp.Date: _date,
     exp.TsOrDsToDate: _date,
+    exp.TsOrDsToTimestamp: _inner,
+    exp.TimeToStr: _formatted,
     exp.Interval: _interval,
     exp.Substring: _substring,
     exp.Extract: _part(""),

@@ -10,23 +10,20 @@ from sqlglot import exp, parse_one
 from querywright.sql.facts import Facts
 from querywright.sql.qualify import table_of
 from querywright.sql.schema import ForeignKey, Key, Schema
-from querywright.values import Basis, Premise
-
-OBEYED: tuple[Basis, ...] = ("enforced", "declared")
-"""Premises with these bases hold in every witness; what only today's data satisfies may be broken."""
+from querywright.values import SETTLED, Premise
 
 
 def obeyed(schema: Schema) -> Schema:
-    """``schema`` without the keys, foreign keys and NOT NULLs that data may violate."""
+    """``schema`` without the keys, foreign keys and NOT NULLs that only today's data satisfies; every witness obeys the rest."""
     return Schema(
         tuple(
             replace(
                 table,
                 columns=tuple(
-                    column if column.not_null in OBEYED else replace(column, not_null=None) for column in table.columns
+                    column if column.not_null in SETTLED else replace(column, not_null=None) for column in table.columns
                 ),
-                keys=tuple(key for key in table.keys if key.basis in OBEYED),
-                foreign_keys=tuple(key for key in table.foreign_keys if key.basis in OBEYED),
+                keys=tuple(key for key in table.keys if key.basis in SETTLED),
+                foreign_keys=tuple(key for key in table.foreign_keys if key.basis in SETTLED),
             )
             for table in schema.tables
         )

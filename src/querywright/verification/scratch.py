@@ -43,23 +43,24 @@ class Scratch:
     """The scratch sessions that laboratories take turns in: some for views over many databases, one for real tables.
 
     A session holds the tables of one owner, a token that stands for what is in them; another one's arrival replaces them.
-    Processes start when first used.
+    Processes start when first used, ``lanes`` of them for the views.
     """
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, lanes: int = _LANES) -> None:
         self._location = Location(engine, writable=True)
         self._sessions: dict[str, Session] = {}
         self._owners: dict[str, object] = {}
         self._drops: dict[str, list[str]] = {}
         self._turns: dict[str, threading.Lock] = {}
-        self._lanes = ThreadPoolExecutor(_LANES)
+        self._most_lanes = lanes
+        self._lanes = ThreadPoolExecutor(lanes)
 
     def begin(self, owner: object, kind: str, drops: list[str], create: Callable[[Session], None], items: int) -> None:
         """Start the sessions that `spread` will deal so many items to, and load their tables, without waiting for that.
 
         What fails here is tried again, and its error raised, by the call that needs the session.
         """
-        for lane in range(_lanes_for(items)):
+        for lane in range(self._lanes_for(items)):
             if self._owners.get(f"{kind} {lane}") is not owner:
                 self._lanes.submit(self.call, owner, f"{kind} {lane}", drops, create, _nothing)
 
@@ -74,7 +75,7 @@ class Scratch:
         items: Sequence[Item],
     ) -> list[Result]:
         """``function`` of ``argument`` and all ``items``, dealt out to sessions side by side; results in the items' order."""
-        lanes = _lanes_for(len(items))
+        lanes = self._lanes_for(len(items))
         computing = [
             self._lanes.submit(self.call, owner, f"{kind} {lane}", drops, create, function, argument, items[lane::lanes])
             for lane in range(lanes)
@@ -118,6 +119,9 @@ class Scratch:
                 self._owners.pop(kind, None)  # the process may be a new one, without the tables
                 raise
 
+    def _lanes_for(self, items: int) -> int:
+        return min(self._most_lanes, items // _LEAST_A_LANE or 1)
+
     def close(self) -> None:
         """End the processes."""
         self._lanes.shutdown()
@@ -125,10 +129,6 @@ class Scratch:
             session.close()
         self._sessions.clear()
         self._owners.clear()
-
-
-def _lanes_for(items: int) -> int:
-    return min(_LANES, items // _LEAST_A_LANE or 1)
 
 
 def _nothing(_: Connection) -> None:

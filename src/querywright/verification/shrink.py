@@ -10,7 +10,7 @@ import datetime
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -24,6 +24,9 @@ from querywright.verification.answers import Answer, answer, difference
 from querywright.verification.compare import Difference, Terms
 from querywright.verification.terms import Value, kind_of
 from querywright.verification.values import plain_values
+
+Columns = tuple[tuple[str, str], ...]
+"""Names and types."""
 
 Rows = Mapping[str, tuple[tuple[Value, ...], ...]]
 
@@ -93,6 +96,21 @@ def counterexample(trial: Trial, found: Found, create_table: Callable[[object], 
         lines += ["", f"-- the {label}", f"{_inlined(text, trial.parameters, dialect)};"]
         lines += [f"-- {shown}" for shown in _result_lines(result)]
     return Counterexample("\n".join(lines) + "\n", _scalars(found.original), _scalars(found.candidate))
+
+
+def columns_counterexample(
+    reason: str,
+    tables: Iterable[Table],
+    queries: Sequence[tuple[str, Columns]],
+    create_table: Callable[[object], str],
+    dialect: str,
+) -> Counterexample:
+    """The replayable script of two queries whose columns differ, whatever the rows: each is described on empty tables."""
+    lines = [f"-- {reason}", *(f"{create_table(table)};" for table in tables)]
+    for label, (text, columns) in zip(("original", "candidate"), queries, strict=True):
+        described = f"DESCRIBE {text.rstrip().rstrip(';')};" if dialect == "duckdb" else f"{text.rstrip().rstrip(';')};"
+        lines += ["", f"-- the {label}", described, "-- " + " | ".join(f"{name} {kind}".rstrip() for name, kind in columns)]
+    return Counterexample("\n".join(lines) + "\n", (), ())
 
 
 def literal(value: Value, dialect: str) -> str:

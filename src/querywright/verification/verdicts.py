@@ -5,6 +5,7 @@
 
 `Verifier` raises `QueryError` where the original does not fit the schema. A ``tested`` verdict with premises is conditional: the
 candidate was refuted on witnesses that obey only what is enforced or declared, but survives where its premises hold too.
+A proof is looked for after the witnesses: at once where the verifier was given time for it, or later, by `Verifier.strengthened`.
 What the user's own data says comes on top, from `querywright.verification.compare`.
 """
 
@@ -18,18 +19,18 @@ from types import TracebackType
 
 from sqlglot import exp
 
-from querywright.errors import ExecutionError, QueryError, StatementTimeout
+from querywright.errors import ExecutionError, QueryError, StatementError, StatementTimeout
 from querywright.sql.ambiguity import Ambiguity, ambiguities, freeze
 from querywright.sql.parse import parse_query
-from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
-from querywright.values import Candidate, Check, Grade, Premise, Query, Verdict
+from querywright.values import SETTLED, Candidate, Check, Grade, Premise, Query, Verdict
 from querywright.verification.answers import outer_limit
-from querywright.verification.compare import column_difference
+from querywright.verification.bounded import Suspect
 from querywright.verification.mutate import Score, mutation_score
-from querywright.verification.narrowing import OBEYED, assuming, obeyed
-from querywright.verification.proof import Proof, prove
-from querywright.verification.scratch import Scratch
+from querywright.verification.narrowing import assuming
+from querywright.verification.proof import Proof, Unproved
+from querywright.verification.proofs import IMPROVABLE, Prover, proved, unproved, witness_of
+from querywright.verification.scratch import RUN_LIMIT_S, Scratch
 from querywright.verification.witness import Laboratory, Outcome
 
 LEAST_NONEMPTY = 0.2
@@ -45,6 +46,9 @@ MOST_EQUIVALENT = 2
 """How many mutants may return what the original does, for each one that was told apart."""
 
 _AIMED_DATABASES = 40
+_FIRST_DATABASES = 20
+"""So many databases refute most of what differs, before time goes into a proof."""
+
 _REACHED_ROWS = 8
 
 
@@ -141,36 +145,72 @@ class Verifier:
     def _control(self) -> Laboratory:
         return self._laboratory(self.schema, seed=self.seed + 1, crowded=True)
 
+    def check_runs(self, text: str, source: str) -> None:
+        """Raise `QueryError` where the engine refuses a query that fits the schema, such as for a function it lacks."""
+        try:
+            self.laboratory.describe_on_empty_tables(self.frozen(text))
+        except StatementError as error:
+            raise QueryError(
+                f"{source} does not run on {self.engine}: {error.message}", "Correct it, or name its --dialect."
+            ) from error
+
     def verdict(self, candidate: Candidate) -> Verdict:
         """The verdict of statics, witnesses and mutants; a candidate that cannot be run is refuted."""
         if self.unverifiable:
             return Verdict("unverifiable", reason=self.unverifiable)
         try:
             text = self.frozen(candidate.query.sql)
-            reason = self._static(text)
-            if reason:
-                return Verdict("unknown", reason=reason)
-            outcome = self._outcome(text, candidate)
+            unordered = self._static(text)
+            if unordered and self.proof_s <= 0:
+                return Verdict("unknown", reason=unordered)
+            first = self._first_outcome(text)
+            unfound = None
+            if first is not None and first.difference is None:
+                found = self._prover.proof(text, (), self.proof_s)
+                if isinstance(found, Proof):
+                    return proved(found, (), (self._check(first, None),), self.modulo)
+                first, unfound = None, found
+            outcome = first or self._outcome(text, candidate)
         except QueryError as error:
             return Verdict("refuted", reason=error.message)
         except StatementTimeout:
-            return Verdict("unknown", reason="The candidate did not finish on a witness database.")
+            return Verdict("unknown", reason=f"The candidate did not finish on witness databases within {RUN_LIMIT_S:g} s.")
         except ExecutionError as error:
             return Verdict("refuted", reason=f"The candidate fails: {error.message}")
         if outcome.difference is not None:
             return self._conditional(text, candidate) or self._refuted(outcome)
-        proved = self._proved(outcome, (), text)
-        if proved is not None:
-            return proved
-        reason = self._unreached(text)
+        reason = unordered or self._unreached(text)
         if reason:
-            return Verdict("unknown", reason=reason)
-        return self._survived(outcome, (), text)
+            verdict = Verdict("unknown", checks=(self._check(outcome, None),), reason=reason)
+        else:
+            verdict = self._survived(outcome, (), text)
+        return self._without_proof(verdict, unfound, text, self.proof_s)
+
+    def strengthened(self, candidate: Candidate, verdict: Verdict, seconds: float) -> Verdict:
+        """``verdict`` on a candidate that passed the witnesses, raised to ``proved`` where a proof is found in about ``seconds``.
+
+        The proof is of the candidate's text against the original's, under the conditions of ``verdict``. Where there is none,
+        ``tested`` becomes ``bounded`` if the two agree on all small databases, or ``refuted`` by one of them, after as many
+        seconds at most; the reason says why there is no proof.
+        """
+        if verdict.grade not in IMPROVABLE or not verdict.checks:
+            return verdict
+        text = self.frozen(candidate.query.sql)
+        found = self._prover.proof(text, verdict.conditions, seconds)
+        if isinstance(found, Proof):
+            return proved(found, verdict.conditions, verdict.checks, self.modulo)
+        return self._without_proof(verdict, found, text, seconds) if verdict.grade == "tested" else unproved(verdict, found)
 
     # ------------------------------------------------------------------ steps
 
     def _laboratory(
-        self, schema: Schema, *, seed: int | None = None, aim: Sequence[str] = (), crowded: bool = False
+        self,
+        schema: Schema,
+        *,
+        seed: int | None = None,
+        aim: Sequence[str] = (),
+        crowded: bool = False,
+        databases: int = _AIMED_DATABASES,
     ) -> Laboratory:
         return Laboratory(
             self.frozen(self.query.sql),
@@ -178,7 +218,7 @@ class Verifier:
             self.engine,
             bindings=self.query.bindings,
             seed=self.seed if seed is None else seed,
-            databases=_AIMED_DATABASES if aim or crowded else self.databases,
+            databases=databases if aim or crowded else self.databases,
             strict=self.strict,
             aim=aim,
             crowded=crowded,
@@ -211,11 +251,20 @@ class Verifier:
         tree = self.laboratory.facts.tree
         return self.laboratory.facts.unique(tree, ()) is not None
 
+    def _first_outcome(self, text: str) -> Outcome | None:
+        """What a few databases say before a proof is tried; None where none is."""
+        if self.proof_s <= 0:
+            return None
+        few = self._laboratory(self.schema, seed=self.seed + 2, aim=(text,), databases=_FIRST_DATABASES)
+        return self._run(few, text)
+
     def _outcome(self, text: str, candidate: Candidate) -> Outcome:
         outcome = None
         if self.laboratory.covers(text):
             outcome = self._run(self.laboratory, text)
-            known = candidate.steps and _constants(text, self.query.dialect) <= _constants(self.query.sql, self.query.dialect)
+            # The steps of a model are what it says it did, so that its rewrites get witnesses of their own in any case.
+            ruled = bool(candidate.steps) and candidate.origin.proposer != "model"
+            known = ruled and _constants(text, self.query.dialect) <= _constants(self.query.sql, self.query.dialect)
             if outcome.difference is not None or known:
                 return outcome
         further = self._run(self._laboratory(self.schema, seed=self.seed + 2, aim=(text,)), text)
@@ -230,37 +279,44 @@ class Verifier:
         )
 
     def _run(self, laboratory: Laboratory, text: str) -> Outcome:
-        columns = [laboratory.describe(one) for one in (laboratory.text, text)]
-        mismatch = column_difference(columns[0], columns[1], laboratory.terms)
+        mismatch = laboratory.mismatch(text)
         if mismatch is not None:
-            return Outcome(0, 0, 0, 0, (), len(columns[0]), 0.0, difference=mismatch)
+            return Outcome(0, 0, 0, 0, (), 0, 0.0, difference=mismatch[0], counterexample=mismatch[1])
         return laboratory.run(text)
 
     def _conditional(self, text: str, candidate: Candidate) -> Verdict | None:
         """The verdict under the premises that the candidate names, where it was refuted without them."""
         premises = tuple(
-            dict.fromkeys(premise for step in candidate.steps for premise in step.premises if premise.basis not in OBEYED)
+            dict.fromkeys(premise for step in candidate.steps for premise in step.premises if premise.basis not in SETTLED)
         )
         if not premises:
             return None
         outcome = self._run(self._laboratory(assuming(self.schema, premises), seed=self.seed + 3), text)
         if outcome.difference is not None:
             return None
-        return self._proved(outcome, premises, text) or self._survived(outcome, premises, "")
+        found = self._prover.proof(text, premises, self.proof_s) if self.proof_s > 0 else None
+        if isinstance(found, Proof):
+            return proved(found, premises, (self._check(outcome, None),), self.modulo)
+        return self._without_proof(self._survived(outcome, premises, ""), found, text, self.proof_s)
 
-    def _proved(self, outcome: Outcome, premises: tuple[Premise, ...], text: str) -> Verdict | None:
-        """The verdict of a symbolic proof that rests on nothing but what is enforced or declared, and on ``premises``."""
-        if self.proof_s <= 0:
-            return None
-        schema = obeyed(assuming(self.schema, premises))
-        dialect = self.laboratory.dialect
-        trees = [qualify_text(one, schema, dialect) for one in (self.laboratory.text, text)]
-        found = prove(trees[0], trees[1], schema, dialect, self.proof_s)
-        if not isinstance(found, Proof):
-            return None
-        check = Check("symbolic", "", databases=0, seconds=round(found.seconds, 3))
-        used = tuple(dict.fromkeys((*premises, *found.premises)))
-        return Verdict("proved", used, (self._check(outcome, None), check), self.modulo)
+    @cached_property
+    def _prover(self) -> Prover:
+        return Prover(self.laboratory.text, self.schema, self.laboratory.dialect)
+
+    def _without_proof(self, verdict: Verdict, found: Unproved | None, text: str, seconds: float) -> Verdict:
+        """``verdict`` where there is no proof: a small database may tell the two apart, or the solver show that none does."""
+        verdict = unproved(verdict, found)
+        if found is None or found.kind == "solver" or verdict.grade not in IMPROVABLE or not verdict.checks:
+            return verdict
+        bound = self._prover.bound(verdict, text, seconds)
+        if not isinstance(bound, Suspect):
+            return bound
+        schema = assuming(self.schema, verdict.conditions)
+        laboratory = self._laboratory(schema, seed=self.seed + 4, aim=(text,))
+        refuted = laboratory.tried(text, witness_of(bound, laboratory.schema, self.query.bindings))
+        if refuted is None:
+            return verdict
+        return Verdict("refuted", checks=verdict.checks, counterexample=refuted[1], reason=refuted[0].reason)
 
     def _survived(self, outcome: Outcome, premises: tuple[Premise, ...], text: str) -> Verdict:
         names = self.laboratory.facts.tree.named_selects
@@ -280,7 +336,8 @@ class Verifier:
     def _refuted(self, outcome: Outcome) -> Verdict:
         assert outcome.difference is not None
         reason = outcome.difference.reason
-        return Verdict("refuted", checks=(self._check(outcome, None),), counterexample=outcome.counterexample, reason=reason)
+        checks = (self._check(outcome, None),) if outcome.databases else ()
+        return Verdict("refuted", checks=checks, counterexample=outcome.counterexample, reason=reason)
 
     def _check(self, outcome: Outcome, score: Score | None) -> Check:
         return Check(

@@ -26,11 +26,12 @@ from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.values import Bindings, Counterexample
 from querywright.verification.answers import Answer, difference, outer_limit, with_limit
-from querywright.verification.compare import Difference, Terms, terms_of
+from querywright.verification.compare import Difference, Terms, column_difference, terms_of
+from querywright.verification.constant_nulls import constant_nulls
 from querywright.verification.databases import Builder, Witness
 from querywright.verification.narrowing import columns_read, narrowed, obeyed
 from querywright.verification.scratch import Probe, Scratch, answer_all, describe, load, loading, removing, target
-from querywright.verification.shrink import Trial, counterexample, shrunk
+from querywright.verification.shrink import Trial, columns_counterexample, counterexample, shrunk
 
 _SMALL_LIMITS = (1, 2, 3)
 _SHRINK_S = 2.0
@@ -107,9 +108,10 @@ class Laboratory:
         exact = self.engine.CAPABILITIES.exact_decimals
         self.terms: Terms = terms_of(text, self.facts, strict=strict, exact_decimals=exact)
         self.ambiguous = any(found.kind != "clock" and not found.top_level for found in ambiguities(self.facts))
-        targets = [self.facts, *(self._facts(query, self.schema) for query in aim)]
-        self._builder = Builder(targets, self.bindings, seed, crowded=crowded)
-        self.base = [self._builder.witness(position) for position in range(databases)]
+        self._aim = tuple(aim)
+        self._seed = seed
+        self._crowded = crowded
+        self._databases = databases
         self._answers: list[Answer] | None = None
         self._loaded = object()
         """Stands for the databases as they are now; sessions that hold older ones load them anew."""
@@ -120,6 +122,16 @@ class Laboratory:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._owns_scratch:
             self.scratch.close()
+
+    @cached_property
+    def _builder(self) -> Builder:
+        targets = [self.facts, *(self._facts(query, self.schema) for query in self._aim)]
+        return Builder(targets, self.bindings, self._seed, crowded=self._crowded)
+
+    @cached_property
+    def base(self) -> list[Witness]:
+        """The databases, made when first needed."""
+        return [self._builder.witness(position) for position in range(self._databases)]
 
     def covers(self, candidate: str) -> bool:
         """Whether the databases have every column that ``candidate`` reads."""
@@ -243,7 +255,7 @@ class Laboratory:
 
     def adopt(self, found: Sequence[Witness]) -> None:
         """Add databases, each with the LIMIT as written and with a small one."""
-        self.base += [witness for witness in found for _ in range(2)]
+        self.base.extend(witness for witness in found for _ in range(2))
         self._renew()
 
     def describe(self, text: str) -> tuple[tuple[str, str], ...]:
@@ -251,6 +263,35 @@ class Laboratory:
         parameters = self.base[0].parameters if self.base else ()
         self.scratch.begin(self._loaded, "views", removing(self.schema), self._load, len(self.base))
         return self.scratch.call(self._loaded, "views 0", removing(self.schema), self._load, describe, text, parameters)
+
+    def mismatch(self, candidate: str) -> tuple[Difference, Counterexample] | None:
+        """The difference in number, types or (``strict``) names of the columns of ``candidate``."""
+        texts = (self.text, candidate)
+        columns = [self.described(text) for text in texts]
+        found = column_difference(columns[0], columns[1], self.terms)
+        if found is None:
+            return None
+        tables = narrowed([self._facts(text, self.full_schema) for text in texts], self.full_schema).tables
+        queries = list(zip(texts, columns, strict=True))
+        return found, columns_counterexample(found.reason, tables, queries, self.engine.create_table, self.dialect)
+
+    def described(self, text: str) -> tuple[tuple[str, str], ...]:
+        """Like `describe`; unless ``strict``, columns that hold nothing but NULL are of no type."""
+        columns = self.describe(text)
+        untyped = frozenset[int]() if self.strict else constant_nulls(self._facts(text, self.full_schema))
+        return tuple((name, "" if position in untyped else kind) for position, (name, kind) in enumerate(columns))
+
+    def describe_on_empty_tables(self, text: str) -> tuple[tuple[str, str], ...]:
+        """Like `describe`, for a query over any tables of the schema, and without making databases."""
+        tables = narrowed([self._facts(text, self.full_schema)], self.full_schema).tables
+
+        def create(session: Session) -> None:
+            for table in tables:
+                session.execute(self.engine.create_table(table))
+
+        drops = [f"DROP TABLE IF EXISTS {target(table.name)}" for table in tables]
+        parameters = self.bindings[0] if self.bindings else ()
+        return self.scratch.call(object(), "tables", drops, create, describe, text, parameters)
 
     @cached_property
     def variants(self) -> dict[int, str]:
@@ -311,7 +352,11 @@ class Laboratory:
 
     def confirmed(self, candidate: str, number: int, variant: str) -> tuple[Difference, Counterexample] | None:
         """The difference on one database, shrunk, as it shows on real tables; None if it does not."""
-        witness = self.base[number]
+        return self.tried(candidate, self.base[number], variant)
+
+    def tried(self, candidate: str, witness: Witness, variant: str = "") -> tuple[Difference, Counterexample] | None:
+        """The same on any database; ``variant`` is the original with another LIMIT."""
+        variant = variant or self.text
         trial = Trial(
             original=variant,
             candidate=self._texts(candidate)[variant],

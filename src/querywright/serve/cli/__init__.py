@@ -11,7 +11,7 @@ COLLECTION = (50_000, 20, 100)
 
 def main() -> None:
     """Entry point; errors become one message and an exit code, never a traceback."""
-    from querywright.errors import InputError, QuerywrightError
+    from querywright.errors import ChatRefused, InputError, QuerywrightError
     from querywright.serve.cli.commands import application
 
     gc.set_threshold(*COLLECTION)
@@ -24,4 +24,4 @@ def main() -> None:
         sys.exit(0)
     except QuerywrightError as error:
         print(f"qw: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
+        sys.exit(2 if isinstance(error, InputError | ChatRefused) else 1)

@@ -36,6 +36,7 @@ BindOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads for the engine; default: the engine's own.")]
 MemoryOption = Annotated[str | None, typer.Option(help="Memory for the engine, such as 4GB; default: the engine's own.")]
+MODEL = "A model as second proposer"
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Most seconds one execution may take.")]
 
 
@@ -90,13 +91,48 @@ def optimize(
     runs_dir: Annotated[Path | None, typer.Option(help="Folder of run directories; default: runs.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue an interrupted run directory.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
+    proposers: Annotated[
+        str | None,
+        typer.Option(help="rules, model, or rules,model (rules go first); default: rules, and the model where one is named."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model to ask; default: QUERYWRIGHT_MODEL.", rich_help_panel=MODEL)] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="openai, anthropic, deepseek, openrouter, vllm, ollama, llama.cpp or compatible.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.", rich_help_panel=MODEL)] = None,
+    temperature: Annotated[float | None, typer.Option(help="Sampling temperature.", rich_help_panel=MODEL)] = None,
+    reasoning_effort: Annotated[
+        str | None, typer.Option(help="low, medium or high, where the model has it.", rich_help_panel=MODEL)
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.", rich_help_panel=MODEL)] = 8192,
+    reply_timeout: Annotated[float, typer.Option(help="Most seconds one request may take.", rich_help_panel=MODEL)] = 180.0,
+    retries: Annotated[int, typer.Option(help="Repeated requests of one call.", rich_help_panel=MODEL)] = 3,
+    concurrency: Annotated[int, typer.Option(help="Most calls at a time.", rich_help_panel=MODEL)] = 20,
+    requests_per_minute: Annotated[float | None, typer.Option(help="Most requests a minute.", rich_help_panel=MODEL)] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Most US dollars for the whole run.", rich_help_panel=MODEL)] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Most paid calls for the whole run.", rich_help_panel=MODEL)] = None,
+    price: Annotated[
+        str | None,
+        typer.Option(help="US dollars per million tokens, prompt and answer, as 0.5,1.5.", rich_help_panel=MODEL),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Refuse every call to a model.", rich_help_panel=MODEL)] = False,
+    replay: Annotated[
+        Path | None, typer.Option(help="Answer from a recorded run's exchanges.jsonl.", rich_help_panel=MODEL)
+    ] = None,
+    redact_literals: Annotated[
+        bool, typer.Option("--redact-literals", help="Show the model placeholders for all literals.", rich_help_panel=MODEL)
+    ] = False,
     json_output: JsonOption = False,
 ) -> None:
     """Find a faster query that returns the same rows, with evidence and an honest measurement.
 
     Exit codes: 0 a faster query was found, 3 none or unconfirmed, 2 bad input.
     """
-    from querywright.serve.cli import optimizing
+    from querywright.chat.options import ChatOptions
+    from querywright.serve.cli import inputs, optimizing
 
     raise typer.Exit(
         optimizing.run(
@@ -125,6 +161,25 @@ def optimize(
                 resume=resume,
                 report=report,
                 json_output=json_output,
+                proposers=proposers,
+                chat=ChatOptions(
+                    model=model,
+                    provider=provider,
+                    base_url=base_url,
+                    temperature=temperature,
+                    reasoning_effort=reasoning_effort,
+                    max_tokens=max_tokens,
+                    timeout=reply_timeout,
+                    retries=retries,
+                    concurrency=concurrency,
+                    requests_per_minute=requests_per_minute,
+                    max_cost=max_cost,
+                    max_calls=max_calls,
+                    price=inputs.read_price(price),
+                    offline=offline,
+                    replay=replay,
+                ),
+                redact_literals=redact_literals,
             )
         )
     )
@@ -137,12 +192,15 @@ def verify(
     ] = None,
     candidate: Annotated[str | None, typer.Argument(metavar="B", help="The query to compare with it.")] = None,
     db: DatabaseOption = None,
-    schema: Annotated[Path | None, typer.Option(help="DDL file: verify without any data.")] = None,
+    schema: Annotated[Path | None, typer.Option(help="DDL file, of any dialect: verify without any data.")] = None,
     pairs: Annotated[
         Path | None, typer.Option(help="File with a pair a line, as JSON with id, a, b and schema (DDL, or a file beside it).")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="With --pairs: file of verdicts; those it holds already stay.")] = None,
-    dialect: Annotated[str, typer.Option(help="Dialect of the DDL and the queries, with --schema: duckdb or sqlite.")] = "duckdb",
+    dialect: Annotated[
+        str,
+        typer.Option(help="Dialect of the queries: duckdb, sqlite, or one to translate, such as postgres; auto tries several."),
+    ] = "auto",
     bind: BindOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Also demand equal column names and types.")] = False,
     counterexample: Annotated[Path | None, typer.Option(help="Where to write the counterexample as replayable SQL.")] = None,
@@ -250,4 +308,4 @@ def workloads(
     raise typer.Exit(inspecting.workloads(name, json_output))
 
 
-from querywright.serve.cli import bench_command, runs_commands  # noqa: E402, F401  (these register further commands)
+from querywright.serve.cli import bench_command, prompt_commands, runs_commands  # noqa: E402, F401  (these register further commands)

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from querywright.databases.premises import premise_query
 from querywright.runs.generation import validation
-from querywright.search.protocol import Event, IterationEnded, IterationStarted, Judged
+from querywright.search.protocol import Answered, Event, IterationEnded, IterationStarted, Judged, ModelLost
 from querywright.serve.wording import evidence, milliseconds, speed, stack
 from querywright.values import Attempt, Outcome, Query, Timing
 
@@ -36,10 +36,23 @@ class Progress:
         """Print one event of the search."""
         if isinstance(event, IterationStarted):
             self._started(event)
+        elif isinstance(event, Answered):
+            self._answered(event)
         elif isinstance(event, Judged):
             self._judged(event.attempt)
-        else:
+        elif isinstance(event, IterationEnded):
             self._ended(event)
+        else:
+            self._lost(event)
+
+    def _lost(self, event: ModelLost) -> None:
+        self.console.print(f"  [yellow]The model is left out:[/] {escape(event.reason)}")
+
+    def _answered(self, event: Answered) -> None:
+        seconds = event.response.get("seconds")
+        took = f" ({seconds:.1f} s)" if seconds is not None else ""
+        result = f"[red]✗[/] {escape(event.problem)}" if event.problem else "[green]✓[/]"
+        self.console.print(f"  ├─ Asked the model{took}: {result}")
 
     def _started(self, event: IterationStarted) -> None:
         best = event.positions[0]
@@ -102,6 +115,10 @@ class SwarmProgress(Progress):
 
     def listen(self, event: Event) -> None:
         """Print a generation's judgement."""
+        if isinstance(event, ModelLost):
+            self._lost(event)
+        if isinstance(event, Answered) and event.problem:
+            self.console.print(f"  [red]✗[/] Gen {event.question.number:02d}: no candidate: {escape(event.problem)}")
         if not isinstance(event, Judged):
             return
         where = "full data" if event.iteration in self._sampled else "sample only"
@@ -139,7 +156,7 @@ def show_outcome(console: Console, outcome: Outcome, progress: Progress, saved: 
     for attempt in outcome.conditional[:3]:
         console.print(f"[yellow]Equal as long as[/] its premises hold: {escape(stack(attempt))}, {speed(attempt.timing)}")
         console.print(f"  {escape(evidence(attempt.verdict))}")
-        for needed in attempt.verdict.premises:
+        for needed in attempt.verdict.conditions:
             console.print(f"  Holds while this returns no rows: {escape(premise_query(needed, outcome.original.dialect))}")
         console.print("  Recommend it with --assume checked-keys.")
     if progress.summaries:

@@ -102,3 +102,14 @@ def read_bytes(text: str | None) -> int | None:
     if match is None:
         raise InputError(f"{text} is not a memory size.", "Write for example --memory 4GB.")
     return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+
+def read_price(text: str | None) -> tuple[float, float] | None:
+    """US dollars per million prompt tokens and per million answer tokens; raises `InputError` where they cannot be read."""
+    if text is None:
+        return None
+    try:
+        prompt, answer = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--price {text} is not two numbers.", "Write dollars per million tokens: --price 0.5,1.5") from error
+    return prompt, answer

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 from rich.console import Console
 
+from querywright.chat.options import ChatOptions
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.databases.sampling import sample
@@ -16,7 +17,7 @@ from querywright.engines.protocol import Limits
 from querywright.engines.session import engine_of
 from querywright.errors import InputError
 from querywright.judge import Case, Rules
-from querywright.pipeline import Options, optimize
+from querywright.pipeline import Options, ProposerName, optimize
 from querywright.runs.directory import SUMMARY_TEXT, RunDirectory
 from querywright.runs.layout import layout
 from querywright.runs.serialize import to_json
@@ -26,6 +27,7 @@ from querywright.search.protocol import Budget
 from querywright.serve.cli.console import Progress, SwarmProgress, show_difference, show_outcome
 from querywright.serve.cli.inputs import Question, check_writable, read_bindings, read_bytes, read_question
 from querywright.serve.wording import milliseconds
+from querywright.settings import model_settings
 from querywright.sql.parse import normalize_parameters, parameters, parse_query
 from querywright.transforms.driver import transforms
 from querywright.values import Bindings, Outcome
@@ -64,6 +66,9 @@ class Request:
     resume: Path | None
     report: Path | None
     json_output: bool
+    proposers: str | None = None
+    chat: ChatOptions = field(default_factory=ChatOptions)
+    redact_literals: bool = False
 
 
 def run(request: Request) -> int:
@@ -149,7 +154,30 @@ def _options(request: Request, mode: str, question: Question, progress: Progress
         limits=Limits(request.threads, read_bytes(request.memory)),
         runs=request.runs_dir,
         resume=request.resume,
+        proposers=_proposers(request),
+        chat=request.chat,
+        redact_literals=request.redact_literals,
     )
+
+
+def _proposers(request: Request) -> tuple[ProposerName, ...]:
+    """Those asked for; by default the rules, and the model where one is named."""
+    if request.proposers is None:
+        chat, configured = request.chat, model_settings()
+        named = (
+            chat.model,
+            chat.provider,
+            chat.base_url,
+            chat.replay,
+            configured.model,
+            configured.provider,
+            configured.base_url,
+        )
+        return ("rules", "model") if any(named) else ("rules",)
+    names = tuple(dict.fromkeys(name.strip() for name in request.proposers.split(",")))
+    if not set(names) <= set(get_args(ProposerName)):
+        raise InputError(f"--proposers {request.proposers} is not known.", "Use one of: --proposers rules | model | rules,model")
+    return cast("tuple[ProposerName, ...]", names)
 
 
 def _bindings(given: Sequence[str], question: Question) -> tuple[Bindings, ...]:
@@ -175,11 +203,23 @@ def _header(case: Case, options: Options) -> list[str]:
         original = f"Original: stopped at its limit of {milliseconds(case.baseline.milliseconds)}"
     return [
         f"Database: {case.database.name} ({case.database.location.engine} {capabilities.version})",
-        f"Proposers: rules ({count} transforms)",
+        f"Proposers: {_proposing(options, count)}",
         *([f"Sample: {options.sample.name}"] if options.sample else []),
         *([original] if original else []),
         _extent(options),
     ]
+
+
+def _proposing(options: Options, transforms: int) -> str:
+    model = options.chat.model or model_settings().model or options.chat.replay or "a model"
+    words = {"rules": f"rules ({transforms} transforms)", "model": f"{model}{_limits(options.chat)}"}
+    return ", ".join(words[name] for name in options.proposers)
+
+
+def _limits(chat: ChatOptions) -> str:
+    limits = [f"at most ${chat.max_cost:g}"] if chat.max_cost is not None else []
+    limits += [f"at most {chat.max_calls} calls"] if chat.max_calls is not None else []
+    return f" ({', '.join(limits)})" if limits else ""
 
 
 def _extent(options: Options) -> str:

@@ -9,15 +9,13 @@ from rich.console import Console
 
 from querywright.bench.pairs import read_pairs, verify_pairs
 from querywright.databases.opening import open_database
-from querywright.engines.session import engine_of
 from querywright.errors import InputError
-from querywright.pipeline import verify
-from querywright.registry import plugins
+from querywright.pipeline import engine_for, verify
 from querywright.runs.serialize import to_json
 from querywright.serve.cli.console import Progress
 from querywright.serve.cli.inputs import check_writable, read_bindings, read_text
 from querywright.serve.wording import evidence
-from querywright.sql.parse import normalize_parameters, parameters, parse_query
+from querywright.sql.dialects import check_dialect, parameters_of
 from querywright.values import Grade, Verdict
 
 EXIT = {"proved": 0, "bounded": 0, "tested": 0, "refuted": 1, "vacuous": 3, "unknown": 3, "unverifiable": 3}
@@ -40,11 +38,9 @@ def run(
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     before, after = read_text(original), read_text(candidate)
     database = open_database(db, Progress(console).workload) if db is not None else None
-    if database is not None:
-        dialect = engine_of(database.location).CAPABILITIES.dialect
-    else:
-        _check_dialect(dialect)
-    needed = parameters(parse_query(normalize_parameters(before, dialect), dialect, original))
+    check_dialect(dialect)
+    engine = database.location.engine if database is not None else engine_for(dialect)
+    needed = parameters_of(before, dialect, engine, original)
     verdict = verify(
         before,
         after,
@@ -68,7 +64,7 @@ def run(
 
 def run_pairs(path: Path, dialect: str, out: Path | None, timeout: float, seed: int, as_json: bool) -> int:
     """Verify the pairs of a file and print a line for each; returns the exit code of the worst."""
-    _check_dialect(dialect)
+    check_dialect(dialect)
     check_writable(out, "--out")
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     counts: Counter[Grade] = Counter()
@@ -77,7 +73,8 @@ def run_pairs(path: Path, dialect: str, out: Path | None, timeout: float, seed: 
         if as_json:
             print(to_json(verdict), flush=True)
         else:
-            line = f"{verdict.id}: {verdict.grade} ({verdict.seconds:.1f} s)"
+            read = f", read as {verdict.dialect}" if verdict.dialect else ""
+            line = f"{verdict.id}: {verdict.grade} ({verdict.seconds:.1f} s{read})"
             console.print(f"{line} {verdict.reason}".rstrip(), style=_color(verdict.grade), markup=False)
     total = ", ".join(f"{count} {grade}" for grade, count in counts.most_common())
     console.print(f"{counts.total()} pairs: {total or 'none'}", markup=False)
@@ -91,17 +88,16 @@ def _write(path: Path, script: str) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}.", "Choose another file with --counterexample.") from error
 
 
-def _check_dialect(dialect: str) -> None:
-    if dialect not in plugins("querywright.engines"):
-        raise InputError(f"--dialect {dialect} is not known.", f"Dialects: {', '.join(plugins('querywright.engines'))}.")
-
-
 def _color(grade: Grade) -> str:
     return {0: "green", 1: "red"}.get(EXIT[grade], "yellow")
 
 
 def _show(console: Console, verdict: Verdict, saved: Path | None) -> None:
     console.print(evidence(verdict), style=f"bold {_color(verdict.grade)}", markup=False)
+    if verdict.executed:
+        console.print(f"\nRead as {verdict.dialect} and run as:", markup=False)
+        for text in verdict.executed:
+            console.print(f"  {text}", markup=False)
     if verdict.counterexample is not None:
         console.print("\nA database on which they differ:" + (f" (saved to {saved})" if saved else ""))
         console.print(verdict.counterexample.script, markup=False)

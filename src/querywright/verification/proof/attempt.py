@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from sqlglot import exp
@@ -14,16 +14,18 @@ from querywright.sql.failures import may_fail
 from querywright.sql.schema import Schema
 from querywright.values import Premise
 from querywright.verification.proof.catalog import Catalog
+from querywright.verification.proof.deadline import OutOfTime, until
 from querywright.verification.proof.equality import Equality
 from querywright.verification.proof.kinds import Unsupported
-from querywright.verification.proof.reasoner import OutOfTime, Reasoner
+from querywright.verification.proof.reasoner import Reasoner
 from querywright.verification.proof.scope import Scope
 from querywright.verification.proof.terms import NUMERIC, Bag, Branch, Constant, Kind
 from querywright.verification.proof.translate import Result, Translation
 
 _FAMILIES: dict[Kind, str] = {kind: "number" for kind in NUMERIC}
 _PREMISELESS_SHARE = 0.3
-_CHOICES_COVERED = {"clock", "limit", "window_ties"}
+CHOICES_COVERED = frozenset({"clock", "limit", "window_ties"})
+"""Kinds of choices that queries may leave to the engine and still be compared."""
 
 
 def attempted(
@@ -33,9 +35,9 @@ def attempted(
     trees = (original, candidate)
     found = [ambiguities(Facts(tree, schema, dialect)) for tree in trees]
     for one in (*found[0], *found[1]):
-        if one.kind not in _CHOICES_COVERED:
+        if one.kind not in CHOICES_COVERED:
             return None, f"choice:{one.reason}"
-    if why := _newly_failing(original, candidate, dialect):
+    if why := newly_failing(original, candidate, dialect):
         return None, f"failure:{why}"
     # A proof without premises is worth more, and without keys there is less to try.
     soon = time.monotonic() + _PREMISELESS_SHARE * (deadline - time.monotonic())
@@ -59,37 +61,40 @@ def _compared(
     reasoner = Reasoner(catalog, deadline)
     equality = Equality(catalog, reasoner)
     try:
-        translations = [
-            Translation(schema, dialect, side, any(one.kind != "clock" for one in choices), equality.is_set, equality.simplified)
-            for side, choices in zip((1, -1), found, strict=True)
-        ]
-        results = [
-            translation.query(tree, Scope(), ordered=_sorted(original))
-            for translation, tree in zip(translations, trees, strict=True)
-        ]
-        if any(len(translation.instances) > 1 for translation in translations):
-            return None, "choice:Several places leave the engine a choice among ties."
-        mismatch = _mismatch(*results)
-        if mismatch:
-            return None, f"columns:{mismatch}"
-        bags = _with_order(equality, original, *results)
-        if bags is None:
-            return None, "order:The original sorts its result, the candidate may leave it in another order."
-        if equality.bags(*bags):
-            return tuple(sorted(reasoner.used, key=lambda one: (one.kind, one.table, one.columns))), ""
+        with until(deadline):
+            translations = [
+                Translation(
+                    schema, dialect, side, any(one.kind != "clock" for one in choices), equality.is_set, equality.simplified
+                )
+                for side, choices in zip((1, -1), found, strict=True)
+            ]
+            results = [
+                translation.query(tree, Scope(), ordered=is_sorted(original))
+                for translation, tree in zip(translations, trees, strict=True)
+            ]
+            if any(len(translation.instances) > 1 for translation in translations):
+                return None, "choice:Several places leave the engine a choice among ties."
+            mismatch = mismatched(*results)
+            if mismatch:
+                return None, f"columns:{mismatch}"
+            bags = with_order(lambda bag: _single_row(equality, bag), *results)
+            if bags is None:
+                return None, "order:The original sorts its result, the candidate may leave it in another order."
+            if equality.bags(*bags):
+                return tuple(sorted(reasoner.used, key=lambda one: (one.kind, one.table, one.columns))), ""
     except OutOfTime:
-        return None, "timeout:There was no time left for the proof."
+        return None, "timeout:"
     return None, "difference:The normal forms of the queries could not be matched."
 
 
-def _sorted(tree: exp.Query) -> bool:
+def is_sorted(tree: exp.Query) -> bool:
     """Whether the answer of a query comes in an order that it asks for."""
     while isinstance(tree, exp.Subquery) and tree.args.get("order") is None and isinstance(tree.this, exp.Query):
         tree = tree.this
     return tree.args.get("order") is not None
 
 
-def _newly_failing(original: exp.Query, candidate: exp.Query, dialect: str) -> str:
+def newly_failing(original: exp.Query, candidate: exp.Query, dialect: str) -> str:
     """An expression of the candidate that may raise an error and is not in the original."""
     known = {type(node) for node in _failing(original, dialect)}
     return next(
@@ -108,7 +113,8 @@ def _failing(tree: exp.Query, dialect: str) -> Iterator[exp.Expr]:
             yield node
 
 
-def _mismatch(left: Result, right: Result) -> str:
+def mismatched(left: Result, right: Result) -> str:
+    """Why the output columns of two queries cannot be equal; empty where they can."""
     if len(left.names) != len(right.names):
         return f"The original has {len(left.names)} columns, the candidate {len(right.names)}."
     for name, mine, theirs in zip(left.names, left.kinds, right.kinds, strict=True):
@@ -118,12 +124,12 @@ def _mismatch(left: Result, right: Result) -> str:
     return ""
 
 
-def _with_order(equality: Equality, original: exp.Query, left: Result, right: Result) -> tuple[Bag, Bag] | None:
+def with_order(single_row: Callable[[Bag], bool], left: Result, right: Result) -> tuple[Bag, Bag] | None:
     """Both bags with the sort keys that the answer's order depends on as further outputs; None if the orders differ."""
     width = len(left.names)
     wanted, given = (_sort_keys(result, width) for result in (left, right))
     if [left.directions[place] for place in wanted] != [right.directions[place] for place in given][: len(wanted)]:
-        if not _single_row(equality, left.bag):
+        if not single_row(left.bag):
             return None
         wanted, given = [], []
     return _projected(left.bag, width, wanted), _projected(right.bag, width, given[: len(wanted)])

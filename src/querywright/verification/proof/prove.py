@@ -45,6 +45,8 @@ def prove(original: exp.Query, candidate: exp.Query, schema: Schema, dialect: st
     """Try for at most about ``seconds`` to prove two qualified queries equal; never raises for a query it cannot handle."""
     began = time.monotonic()
     try:
+        import z3
+
         from querywright.verification.proof.attempt import attempted
     except ImportError:
         return Unproved("solver", "The proof needs the solver z3: pip install 'querywright[prove]'.", 0.0)
@@ -54,7 +56,10 @@ def prove(original: exp.Query, candidate: exp.Query, schema: Schema, dialect: st
         return Unproved("feature", f"The proof does not cover {error}.", time.monotonic() - began)
     except (TooLarge, RecursionError):
         return Unproved("size", "The queries have too many branches or levels to compare.", time.monotonic() - began)
+    except z3.Z3Exception as error:
+        return Unproved("solver", f"The solver gave up: {error}.", time.monotonic() - began)
     took = time.monotonic() - began
     if premises is None:
-        return Unproved(reason.partition(":")[0], reason.partition(":")[2], took)
+        kind, _, why = reason.partition(":")
+        return Unproved(kind, f"No proof was found within {seconds:g} s." if kind == "timeout" else why, took)
     return Proof(premises, took)

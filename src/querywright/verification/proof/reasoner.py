@@ -12,6 +12,7 @@ import z3
 from querywright.values import Premise
 from querywright.verification.proof.axioms import Axioms, Row, member
 from querywright.verification.proof.catalog import Catalog
+from querywright.verification.proof.deadline import OutOfTime
 from querywright.verification.proof.logic import Formula, Model
 from querywright.verification.proof.terms import Aggregate, Atom, Column, Single, Stored, Term, Window, free_rows, walk
 
@@ -19,10 +20,6 @@ _MOST_MODELS = 40
 _CHECK_S = 2.0
 
 Valued = Aggregate | Single | Window
-
-
-class OutOfTime(Exception):
-    """The time for the proof is over."""
 
 
 class Reasoner(Axioms):

@@ -13,6 +13,8 @@ from fractions import Fraction
 from itertools import count
 from typing import Literal, TypeVar
 
+from querywright.verification.proof.deadline import check_time
+
 Kind = Literal["integer", "decimal", "floating", "text", "date", "timestamp", "boolean", "null", "other"]
 """What a value is. ``floating`` arithmetic rounds, so that no law of arithmetic is applied to it."""
 
@@ -274,6 +276,7 @@ def substitute_bag(bag: Bag, mapping: Mapping, rows: dict[int, int]) -> Bag:
 
 def substitute_branch(branch: Branch, mapping: Mapping, rows: dict[int, int]) -> Branch:
     """`substitute` for a branch, its atoms keep their rows."""
+    check_time()
     atoms = tuple(
         Atom(atom.row, Distinct(substitute_bag(atom.relation.bag, mapping, rows)))
         if isinstance(atom.relation, Distinct)

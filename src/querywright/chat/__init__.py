@@ -1,0 +1,1 @@
+"""The one model client: any OpenAI-compatible endpoint, Anthropic, or a recording."""

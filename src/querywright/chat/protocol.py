@@ -1,0 +1,57 @@
+"""What Querywright needs of a language model: ask a conversation, get one reply with its price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+Finish = Literal["stop", "length", "refusal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model answered.
+
+    ``finish`` is ``length`` where the answer was cut off at the token limit and ``refusal`` where the model declined.
+    ``cost`` is in US dollars, None where the price of the model is unknown. ``seconds`` is the wall-clock time of the request
+    that brought it; a reply that is read from a recording keeps it.
+    """
+
+    content: str
+    model: str
+    finish: Finish
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost: float | None
+    seconds: float
+
+
+class Chat(Protocol):
+    """One model behind one endpoint, or a recording of it."""
+
+    async def ask(self, messages: Sequence[Message], *, key: str, schema: Mapping[str, object] | None = None) -> Reply:
+        """Ask the model, once per ``key``.
+
+        Args:
+            messages: The conversation so far; the last message is the question.
+            key: Names the call within a run. The same key never pays twice, also when the run is resumed.
+            schema: A JSON schema (an object at the top) that the answer should follow. A server that cannot enforce it is asked
+                without it, so a caller parses tolerantly in any case.
+
+        Raises:
+            ChatUnavailable: the server could not be reached or kept failing; the message says how often it was tried.
+            ChatRefused: the server will not serve this request (no key, wrong key, unknown model); nothing was retried.
+            ReplyUnusable: the server answered, but with nothing that can be read (too large, not the protocol).
+            BudgetExhausted: the call was not sent because it could pass the limit on cost or calls.
+        """
+        ...
