@@ -169,3 +169,13 @@ def test_a_seed_keeps_the_candidates(seed: int, keep: Keep) -> None:
     found = analyzed(SORTED_AND_DISTINCT)
     plain = {p.candidate.query.fingerprint for p in rules.propose(found, (), (), lambda tree: tree.sql("duckdb"), 0)}
     assert {p.candidate.query.fingerprint for p in rules.propose(found, (), (), lambda tree: tree.sql("duckdb"), seed)} == plain
+
+
+def test_what_a_rewrite_makes_possible_follows_it_at_once(keep: Keep) -> None:
+    keep()
+    above_average = "SELECT id FROM facts AS f WHERE f.k = 3 AND f.x > (SELECT AVG(g.x) FROM facts AS g WHERE g.k = f.k)"
+    proposals = list(rules.propose(analyzed(above_average), (), (), lambda tree: tree.sql("duckdb"), 0))
+    chains = [tuple(step.transform for step in proposal.steps) for proposal in proposals]
+    opened = next(chain for chain in chains if chain[0] == "decorrelate_scalar_aggregate")
+    assert len(opened) > 1 and opened[:1] in chains, "the rewrite alone is proposed as well, after the two together"
+    assert chains.index(opened) < chains.index(opened[:1])

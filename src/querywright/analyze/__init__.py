@@ -21,8 +21,9 @@ from querywright.values import Query
 
 @dataclass(frozen=True)
 class Analysis:
-    """A query seen from all sides; ``tree`` is its qualified form, ``plan`` None where it was not asked for."""
+    """A query as ``engine`` sees it, from all sides; ``tree`` is its qualified form, ``plan`` None where it was not asked for."""
 
+    engine: str
     query: Query
     tree: exp.Query
     schema: Schema
@@ -49,6 +50,7 @@ def analyze(
     work = Work(facts, plan)
     found = habits(tree, parse_query(query.sql, query.dialect), schema, query.dialect, facts)
     return Analysis(
+        engine,
         query,
         tree,
         schema,

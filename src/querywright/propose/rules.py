@@ -1,4 +1,8 @@
-"""The rule proposer: every transform at every site, and each transform at all of its sites at once. Needs no model and no key."""
+"""The rule proposer: every transform at every site, and each transform at all of its sites at once. Needs no model and no key.
+
+A rewrite that opens a query up is followed at once by what it made possible: a subquery that became a derived table can take the
+filters and keys of the block it is joined in, and without them may cost more than it saves.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,18 @@ from querywright.analyze import Analysis
 from querywright.errors import ContractError
 from querywright.propose.protocol import Print, Proposal, proposal
 from querywright.sql.fingerprint import fingerprint
-from querywright.transforms.driver import Rewritten, apply, apply_everywhere
+from querywright.transforms.driver import Rewritten, apply, apply_everywhere, survey, transforms
 from querywright.values import Attempt, Origin, Step
 
 _LOG = logging.getLogger(__name__)
 
 _MOST_SITES = 4
 """Sites of a transform that are tried one by one, the heaviest; more are reached together or step by step."""
+
+
+_OPENING = ("decorrelate", "flatten_subquery", "semantic_rewrite")
+_FOLLOWING = ("decorrelate", "semantic_rewrite", "early_filter", "pushdown")
+"""Families in the order in which they follow: filters and keys are pushed into what stands at the end."""
 
 
 def propose(
@@ -27,17 +36,19 @@ def propose(
     origin = Origin("rules", seed=seed)
     known = {analysis.query.fingerprint, *(attempt.candidate.query.fingerprint for attempt in feedback)}
     done: set[str] = set()
-    for rewritten in _rewritten(analysis, seed):
-        if rewritten.text in done:
+    for chain in _chains(analysis, seed):
+        reached = chain[-1]
+        if reached.text in done:
             continue
-        done.add(rewritten.text)
-        identity = fingerprint(rewritten.tree, analysis.query.dialect)
+        done.add(reached.text)
+        identity = fingerprint(reached.tree, analysis.query.dialect)
         if identity not in known:
             known.add(identity)
-            yield proposal(analysis, rewritten.tree, (*steps, rewritten.step), origin, render, identity)
+            taken = (*steps, *(rewritten.step for rewritten in chain))
+            yield proposal(analysis, reached.tree, taken, origin, render, identity)
 
 
-def _rewritten(analysis: Analysis, seed: int) -> Iterator[Rewritten]:
+def _chains(analysis: Analysis, seed: int) -> Iterator[tuple[Rewritten, ...]]:
     """Each transform at all of its sites first, then at its heaviest sites one by one, the transforms by turns."""
     schema, dialect = analysis.schema, analysis.query.dialect
     shuffled = list(analysis.hints)
@@ -49,8 +60,10 @@ def _rewritten(analysis: Analysis, seed: int) -> Iterator[Rewritten]:
         alone = _sound(partial(apply, analysis.tree, schema, dialect, name, 0, site))
         if alone is not None:
             first[name] = alone
-            everywhere = _sound(partial(apply_everywhere, analysis.tree, schema, dialect, name, first=alone))
-            yield everywhere or alone
+            everywhere = _sound(partial(apply_everywhere, analysis.tree, schema, dialect, name, first=alone)) or alone
+            if following := _following(analysis, name, everywhere):
+                yield (everywhere, *following)
+            yield (everywhere,)
     by_weight = sorted(analysis.findings, key=lambda finding: -analysis.work.share(finding.site.node))
     sites = {name: [finding for finding in by_weight if finding.transform == name] for name in names}
     for turn in range(_MOST_SITES):
@@ -59,7 +72,25 @@ def _rewritten(analysis: Analysis, seed: int) -> Iterator[Rewritten]:
                 index, site = sites[name][turn].index, sites[name][turn].site
                 single = _sound(partial(apply, analysis.tree, schema, dialect, name, index, site)) if index else first[name]
                 if single is not None:
-                    yield single
+                    yield (single,)
+
+
+def _following(analysis: Analysis, name: str, opened: Rewritten) -> tuple[Rewritten, ...]:
+    """The transforms that apply after ``name`` and did not before, one after the other, each at all of its sites."""
+    known = transforms(analysis.engine)
+    if known[name].FAMILY not in _OPENING:
+        return ()
+    before = {finding.transform for finding in analysis.findings}
+    new = [other for family in _FOLLOWING for other in known if family == known[other].FAMILY and other not in before]
+    schema, dialect = analysis.schema, analysis.query.dialect
+    findings, _ = survey(opened.tree, schema, dialect, new)
+    chain: list[Rewritten] = []
+    for other in dict.fromkeys(finding.transform for finding in findings):
+        tree = chain[-1].tree if chain else opened.tree
+        further = _sound(partial(apply_everywhere, tree, schema, dialect, other))
+        if further is not None:
+            chain.append(further)
+    return tuple(chain)
 
 
 def _sound(rewrite: Callable[[], Rewritten | None]) -> Rewritten | None:

@@ -1,6 +1,6 @@
 """One worker, up to three tries, each a rewrite of the original; stops at the first success.
 
-With rules a try is one expansion. The first try rewrites the original by each transform alone, the second by two, the third by
+With rules a try is one expansion. The first try rewrites the original by each transform, the second by two, the third by
 three: it adds to those of the last try that were verified but not faster, and lets drop what failed. A model is asked where the
 rules of a try gained nothing, and learns from what failed before. The examples stay the same.
 """
