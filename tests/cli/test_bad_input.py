@@ -26,6 +26,8 @@ def refused(answer: Answer, *parts: str) -> None:
 
 
 QUERIES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
+    "nested without end": ("SELECT " + "(" * 500 + "1" + ")" * 500, ("nested more than 120 levels", "WITH")),
+    "negated without end": ("SELECT " + "NOT " * 2000 + "true", ("nested too deeply",)),
     "empty": ("", ("slow.sql is empty", "SELECT")),
     "blank": (" \n\t", ("slow.sql is empty", "SELECT")),
     "only a comment": ("-- to do\n", ("slow.sql holds no SQL statement", "SELECT")),

@@ -21,7 +21,7 @@ from querywright.propose.prompting import PromptRequest, messages, repair
 from querywright.propose.protocol import Print, Proposal, proposal
 from querywright.propose.rewrite_sets import assembled
 from querywright.sql.layout import Layout
-from querywright.sql.parse import parse_query
+from querywright.sql.parse import DEEPEST, nesting, parse_query
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.values import Origin, Query, Step
@@ -30,10 +30,7 @@ WHOLE = "whole query"
 """The path of a step that rewrote everything at once."""
 
 MOST_SQL_CHARACTERS = 40_000
-DEEPEST = 120
 MOST_LATERAL = 8
-_NESTING = re.compile(r"[()\[\]{}]|\b(?:case|end)\b", re.IGNORECASE)
-
 _LATERAL = re.compile(r"\blateral\b", re.IGNORECASE)
 
 _PARSER_BREAKS = (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError, IndexError)
@@ -118,7 +115,7 @@ def _tree(rewrite: Rewrite, request: PromptRequest) -> exp.Query:
 
 
 def _parsed(text: str, dialect: str, source: str) -> exp.Query:
-    if len(text) > MOST_SQL_CHARACTERS or _depth(text) > DEEPEST or len(_LATERAL.findall(text)) > MOST_LATERAL:
+    if len(text) > MOST_SQL_CHARACTERS or nesting(text) > DEEPEST or len(_LATERAL.findall(text)) > MOST_LATERAL:
         # The parser is compiled: what nests without end would end this process, and LATERAL makes it try both ways each time.
         raise _Unusable("syntax", f"{source} is too long or nested too deeply to be read. Write it more plainly.")
     try:
@@ -152,15 +149,6 @@ def _qualified(text: str, whole: exp.Query, request: PromptRequest) -> exp.Query
         reason = f"The rewrite returns the columns {', '.join(names)}; the query returns {', '.join(outputs)}."
         raise _Unusable("columns", f"{reason} Keep their number, order and names.")
     return qualified
-
-
-def _depth(text: str) -> int:
-    """How deeply parentheses and CASE nest, at most; what stands in quotes counts as well, which errs on the safe side."""
-    deepest = depth = 0
-    for match in _NESTING.finditer(text):
-        depth += 1 if match[0].lower() in ("(", "[", "{", "case") else -1
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def _body(name: str, sql: str) -> str:

@@ -31,7 +31,20 @@ _WRITES = (
 # and may not look for a better one.
 SQLiteParser.JOINS_HAVE_EQUAL_PRECEDENCE = False
 
+DEEPEST = 120
+"""Deeper nesting than any person writes would exhaust the stack of the compiled parser, which ends the process."""
+
+_NESTING = re.compile(r"[()\[\]{}]|\b(?:case|end)\b", re.IGNORECASE)
 _PARAMETER_MARKS = (TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON)
+
+
+def nesting(text: str) -> int:
+    """How deeply parentheses and CASE nest, at most; what stands in quotes counts as well, which errs on the safe side."""
+    deepest = depth = 0
+    for match in _NESTING.finditer(text):
+        depth += 1 if match[0].lower() in ("(", "[", "{", "case") else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query:
@@ -42,9 +55,13 @@ def parse_query(text: str, dialect: str, source: str = "the query") -> exp.Query
     """
     if not text.strip():
         raise QueryError(f"{source} is empty.", "Put one SELECT statement into it.")
+    if nesting(text) > DEEPEST:
+        raise QueryError(f"{source} is nested more than {DEEPEST} levels deep.", "Write inner queries as WITH.")
     try:
         parsed = sqlglot.parse(text, read=dialect)
         statements = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
+    except RecursionError as error:
+        raise QueryError(f"{source} is nested too deeply.", "Write it more plainly.") from error
     except (ParseError, TokenError, TypeError) as error:  # a TypeError where sqlglot, compiled, builds a node out of nothing
         raise QueryError(f"{source} is not valid {dialect} SQL: {first_line(error)}", _where(error)) from error
     if not statements:

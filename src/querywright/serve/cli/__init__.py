@@ -22,6 +22,9 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except RecursionError:
+        print("qw: The query is nested too deeply.\nWrite inner queries as WITH, long chains as lists.", file=sys.stderr)
+        sys.exit(2)
     except QuerywrightError as error:
         print(f"qw: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError | ChatRefused) else 1)
