@@ -9,7 +9,7 @@ All of them obey the keys, foreign keys and NOT NULLs that the schema enforces o
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,11 +17,11 @@ from sqlglot import parse_one
 
 from querywright.sql.facts import Facts
 from querywright.values import Bindings, Scalar
-from querywright.verification.evaluate import evaluate
+from querywright.verification.constraints import keyed, passes, remove_orphans
 from querywright.verification.narrowing import columns_read
 from querywright.verification.planting import Cells, Planter, swept, thresholds
 from querywright.verification.solutions import Solution, solutions_of
-from querywright.verification.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of
+from querywright.verification.terms import NotEvaluable, Value, as_kind, kind_of
 from querywright.verification.values import fits, plain_values
 
 _MOST_ROWS = 12
@@ -29,6 +29,10 @@ _MOST_BRED = 24
 _SWEPT_AT_ONCE = 2
 _WITHOUT_ONE_TABLE = (4, 15)
 """Shapes of databases in which one table is empty beside full ones."""
+
+_WITH_ONE_NULL = (7, 12, 17)
+"""Shapes of databases with one more row, in which one cell is NULL: each column that may hold NULL has its turn, so that what NOT
+IN, outer joins and aggregates make of it is not left to chance."""
 
 _FIRST_CROWD = 6
 _CROWDS_APART = 8
@@ -76,6 +80,12 @@ class Builder:
         whole = [found for kind, found in pool if kind in ("whole", "uniform")]
         self.whole = sorted(whole, key=lambda found: -found.solved)[:5]
         self.read = {name: sorted(read.get(name, ())) for name in self.tables}
+        self.nullable = [
+            (name, column.name.lower())
+            for name, table in self.tables.items()
+            for column in table.columns
+            if not column.not_null and column.name.lower() in self.read[name] and not self.in_key(name, column.name.lower())
+        ]
         self.hints: dict[tuple[str, str], list[Value]] = {}
         for found in self.pool:
             for table, cells, _ in found.rows:
@@ -115,6 +125,8 @@ class Builder:
                 rows[name] = [self.random_row(name) for _ in range(self.rng.randint(0, 4))]
         for _ in range(0 if shape == 0 or deliberate else self.rng.choice((0, 0, 1, 2, 4, 8)) * self.scale):
             self.change(rows)
+        if shape in _WITH_ONE_NULL and self.nullable and not deliberate:
+            self.add_null(rows, position // 20 * len(_WITH_ONE_NULL) + _WITH_ONE_NULL.index(shape))
         self.keep_single(rows, planted)
         if shape in _WITHOUT_ONE_TABLE and len(rows) > 1:
             rows[sorted(rows)[position // 10 % len(rows)]].clear()
@@ -245,6 +257,14 @@ class Builder:
             self.freshen(name, copy, present)
             present.append(copy)
 
+    def add_null(self, rows: dict[str, list[Cells]], turn: int) -> None:
+        """Add a row like another, but for a NULL in the column whose ``turn`` it is."""
+        name, column = self.nullable[turn % len(self.nullable)]
+        like = self.rng.choice(rows[name]) if rows[name] else self.random_row(name)
+        row = {**like, column: None}
+        self.freshen(name, row, rows[name])
+        rows[name].append(row)
+
     def level(self, name: str, present: Sequence[Cells]) -> None:
         """Give a column the same value, mostly NULL, in about half of the rows: ties, and groups of NULLs."""
         if self.read[name]:
@@ -309,11 +329,11 @@ class Builder:
             for name in self.tables:
                 for row in rows[name]:
                     self.conform(name, row)
-                rows[name] = [row for row in self.keyed(name, rows[name]) if self.passes_checks(name, row)]
+                rows[name] = [row for row in keyed(self.tables[name], rows[name]) if passes(self.checks[name], row)]
             if not self.add_parents(rows):
                 break
         for name in self.tables:
-            self.remove_orphans(name, rows)
+            remove_orphans(self.tables[name], rows)
 
     def conform(self, name: str, row: Cells) -> None:
         """Make each cell fit its column's type and NOT NULL."""
@@ -328,33 +348,9 @@ class Builder:
                 value = self.identifier(name, key) if self.in_key(name, key) else plain_values(kind)[0]
                 row[key] = fits(value, column.type)
 
-    def passes_checks(self, name: str, row: Cells) -> bool:
-        """Whether no CHECK is FALSE; one that cannot be evaluated here is taken to pass."""
-        cells: dict[str, Term] = {column: Variable("other", value=value) for column, value in row.items()}
-        for check in self.checks[name]:
-            try:
-                if evaluate(check, Environment(outputs=cells)) is False:
-                    return False
-            except NotEvaluable:
-                continue
-        return True
-
     def in_key(self, name: str, column: str) -> bool:
         """Whether a column is part of a key."""
         return any(column in (c.lower() for c in key.columns) for key in self.tables[name].keys)
-
-    def keyed(self, name: str, rows: Sequence[Cells]) -> Iterator[Cells]:
-        """The rows without those whose key an earlier row has."""
-        seen: set[tuple[object, ...]] = set()
-        for row in rows:
-            values = [
-                (position, *(row.get(column.lower()) for column in key.columns))
-                for position, key in enumerate(self.tables[name].keys)
-            ]
-            taken = [value for value in values if None not in value]
-            if not any(value in seen for value in taken):
-                seen.update(taken)
-                yield row
 
     def add_parents(self, rows: dict[str, list[Cells]]) -> bool:
         """Let every reference point at a row: mostly a new one, sometimes an existing one or none."""
@@ -380,13 +376,3 @@ class Builder:
                     rows[target].append({**self.random_row(target), **dict(zip(wanted, values, strict=True))})
                     known.add(values)
         return added
-
-    def remove_orphans(self, name: str, rows: dict[str, list[Cells]]) -> None:
-        """Remove the rows that refer to one that is not there."""
-        for foreign in self.tables[name].foreign_keys:
-            target = foreign.references.lower()
-            if target in self.tables:
-                columns, wanted = ([one.lower() for one in side] for side in (foreign.columns, foreign.references_columns))
-                known = {tuple(other.get(column) for column in wanted) for other in rows[target]}
-                referring = [(row, tuple(row.get(column) for column in columns)) for row in rows[name]]
-                rows[name] = [row for row, values in referring if None in values or values in known]
