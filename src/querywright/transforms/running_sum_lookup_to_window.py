@@ -45,7 +45,7 @@ from querywright.transforms._shared_subqueries import shared_body, signature
 from querywright.transforms._windowed_rows import WindowSite, is_not_null, running_frame, window_sites
 from querywright.transforms.protocol import Blocked, Family, Site
 
-FAMILY: Family = "semantic_rewrite"
+FAMILY: Family = "decorrelate"
 ENGINES = ("duckdb", "sqlite", "postgres")
 
 _CLAUSES = ("where", "expressions", "order")

@@ -28,7 +28,7 @@ from querywright.sql.facts import Facts
 from querywright.transforms._windowed_rows import WindowSite, rewrite_with_windows, window_sites
 from querywright.transforms.protocol import Blocked, Family
 
-FAMILY: Family = "semantic_rewrite"
+FAMILY: Family = "decorrelate"
 ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
 
 
