@@ -1,8 +1,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+SPACE := environments/querywright_env
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-duckdb-2 lint types layers docs check clean
+.PHONY: demo test test-duckdb-2 lint types layers docs check space clean
 
 demo: $(VENV)/.core  ## set up, then make a slow query fast on an embedded database
 	$(VENV)/bin/qw optimize examples/sign_up_numbers.sql --db shop
@@ -14,8 +15,8 @@ test-duckdb-2: $(VENV)-duckdb-2/.dev  ## the engine, rewrites, verification and 
 	$(VENV)-duckdb-2/bin/python -m pytest -n 2 tests/engines tests/transforms tests/verification tests/measure
 
 lint: $(VENV)/.dev
-	$(VENV)/bin/ruff check src tests benchmarks
-	$(VENV)/bin/ruff format --check src tests benchmarks
+	$(VENV)/bin/ruff check src tests benchmarks environments
+	$(VENV)/bin/ruff format --check src tests benchmarks environments
 
 types: $(VENV)/.dev
 	$(VENV)/bin/mypy
@@ -25,6 +26,11 @@ layers: $(VENV)/.dev
 
 docs: $(VENV)/.dev  ## write docs/reference from docstrings and --help
 	$(VENV)/bin/python docs/generate.py
+
+space: $(VENV)/.core  ## build what the environment's image installs: Querywright's wheel and the pins
+	rm -rf build $(SPACE)/wheels && mkdir $(SPACE)/wheels
+	$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(SPACE)/wheels .
+	cp constraints.txt $(SPACE)/wheels
 
 check: test lint types layers
 	$(VENV)/bin/python docs/generate.py --check

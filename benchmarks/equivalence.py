@@ -1,15 +1,14 @@
 """Measures the prover: python benchmarks/equivalence.py PAIRS.jsonl [--seconds 10] [--only ID ...] [--mutants 10] [--fixtures]
 
-PAIRS.jsonl holds labelled pairs, one JSON object a line: ``id``, ``set``, ``a``, ``b``, ``schema`` (a DDL file in ``schemas/``
-beside it). Printed are the proved pairs by set, the reasons of the others, and times. With ``--mutants`` small mistakes are put
-into ``b``, and each mutant that is "proved" equal to ``a`` is run against it on witness databases: a difference is a false proof.
-With ``--fixtures`` the pairs of tests/fixtures/transforms are proved and their candidates mutated instead.
+PAIRS.jsonl holds labelled pairs as ``qw verify --pairs`` reads them; the set of a pair is the first word of its ``id``. Printed
+are the proved pairs by set, the reasons of the others, and times. With ``--mutants`` small mistakes are put into ``b``, and each
+mutant that is "proved" equal to ``a`` is run against it on witness databases: a difference is a false proof. With ``--fixtures``
+the pairs of tests/fixtures/transforms are proved and their candidates mutated instead.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import statistics
 import sys
@@ -21,16 +20,19 @@ from pathlib import Path
 
 from sqlglot import exp
 
+from querywright.bench.pairs import read_pairs
 from querywright.errors import QuerywrightError
 from querywright.sql.ddl import schema_of
+from querywright.sql.dialects import AUTO, likely, read_schema
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.verification.mutate import mutants
-from querywright.verification.proof import Proof, prove
+from querywright.verification.proof import Proof, Unproved, prove
+from querywright.verification.reading import read_pair
 from querywright.verification.scratch import Scratch
 from querywright.verification.witness import Laboratory
 
-DIALECTS = ("spark", "duckdb", "mysql", "")
+ENGINE = "duckdb"
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures" / "transforms"
 
 
@@ -43,42 +45,36 @@ class Pair:
     schema: Schema
     original: str
     candidate: str
-    dialects: tuple[str, ...]
 
-    def trees(self) -> tuple[exp.Query, exp.Query, str]:
-        """Both queries qualified, and the first dialect in which that works."""
-        for dialect in self.dialects:
+    def attempt(self, seconds: float) -> tuple[exp.Query, exp.Query, Proof | Unproved]:
+        """Both queries as DuckDB would run them, read in the first likely dialect in which they can be proved, or just be read.
+
+        Raises `QuerywrightError` where they can be read in none.
+        """
+        first: tuple[exp.Query, exp.Query, Proof | Unproved] | None = None
+        failure: QuerywrightError | None = None
+        for dialect in likely(AUTO, ENGINE):
             try:
-                return (*(qualify_text(text, self.schema, dialect) for text in (self.original, self.candidate)), dialect)
+                queries = read_pair((self.original, self.candidate), self.schema, dialect, ENGINE, (), ("a", "b"))
+                original, candidate = (qualify_text(query.sql, self.schema, ENGINE) for query in queries)
             except QuerywrightError as error:
-                last = error
-        raise last
-
-
-def common_spelling(text: str) -> str:
-    """Calcite's own spellings in words that other dialects share: names with $, constants as grouping keys."""
-    text = re.sub(r"(\w)\$(\w)", r"\1_\2", text)
-    text = re.sub(r"(?<!\w)\$([a-z]\w*)", r"x_\1", text)
-    text = re.sub(r"\(\s*VALUES((?:\s*\([^()]*\),?)+)\s*\) AS (\w+)(?=[\s)]|$)(?!\s*\()", _with_columns, text)
-    keys = r"(?<=GROUP BY )(?:[\w.]+, )*\d+(?:, [\w. +]+)*"
-    return re.sub(keys, lambda found: re.sub(r"(?<![\w.+] )\b(\d+)\b(?! \+)", r"CAST(\1 AS INT)", found[0]), text)
-
-
-def _with_columns(found: re.Match[str]) -> str:
-    width = re.findall(r"\(([^()]*)\)", found[1])[0].count(",") + 1
-    names = ", ".join(f"EXPR_{position}" for position in range(width))
-    return f"(VALUES{found[1]}) AS {found[2]}({names})"
+                failure = failure or error
+                continue
+            found = prove(original, candidate, self.schema, ENGINE, seconds)
+            if isinstance(found, Proof):
+                return original, candidate, found
+            first = first or (original, candidate, found)
+        if first is None:
+            assert failure is not None
+            raise failure
+        return first
 
 
 def labelled(path: Path) -> Iterator[Pair]:
-    """The pairs of a file."""
-    schemas: dict[str, Schema] = {}
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        name = row["schema"]
-        if name not in schemas:
-            schemas[name] = schema_of((path.parent / "schemas" / name).read_text(), "mysql")
-        yield Pair(row["id"], row["set"], schemas[name], common_spelling(row["a"]), common_spelling(row["b"]), DIALECTS)
+    """The pairs of a file, in groups by the word that their ids begin with."""
+    for pair in read_pairs(path):
+        schema = read_schema(pair.schema, AUTO, ENGINE)
+        yield Pair(pair.id, pair.id.partition("-")[0], schema, pair.a, pair.b)
 
 
 def fixtures() -> Iterator[Pair]:
@@ -94,7 +90,7 @@ def fixtures() -> Iterator[Pair]:
                 "\n".join(line for line in part.splitlines() if not line.startswith("#")).strip().rstrip(";")
                 for part in body.split("# becomes")[:2]
             )
-            yield Pair(f"{path.stem}-{number}", path.stem, schema, before, after, ("duckdb",))
+            yield Pair(f"{path.stem}-{number}", path.stem, schema, before, after)
 
 
 def differs(pair: Pair, original: exp.Query, mutant: exp.Query, scratch: Scratch) -> str:
@@ -122,12 +118,11 @@ def main() -> None:
         total[pair.group] += 1
         started = time.perf_counter()
         try:
-            original, candidate, dialect = pair.trees()
+            original, candidate, found = pair.attempt(given.seconds)
         except QuerywrightError as error:
             reasons["syntax"] += 1
             print(f"{pair.name}: syntax: {error.message[:150]}", flush=True)
             continue
-        found = prove(original, candidate, pair.schema, dialect, given.seconds)
         took = time.perf_counter() - started
         times.append(took)
         if isinstance(found, Proof):
@@ -137,11 +132,11 @@ def main() -> None:
         else:
             reasons[found.kind] += 1
             print(f"{pair.name}: {found.kind}: {found.reason[:150]} ({took:.2f} s)", flush=True)
-        for mutant in mutants(candidate, dialect, most=given.mutants) if scratch is not None else ():
+        for mutant in mutants(candidate, ENGINE, most=given.mutants) if scratch is not None else ():
             mutated += 1
             try:
-                changed = qualify_text(mutant.text, pair.schema, dialect)
-                if not isinstance(prove(original, changed, pair.schema, dialect, min(given.seconds, 2.0)), Proof):
+                changed = qualify_text(mutant.text, pair.schema, ENGINE)
+                if not isinstance(prove(original, changed, pair.schema, ENGINE, min(given.seconds, 2.0)), Proof):
                     continue
                 suspicious += 1
                 difference = differs(pair, original, changed, scratch) if "SINGLE_VALUE" not in mutant.text else ""
@@ -151,11 +146,11 @@ def main() -> None:
             false += bool(difference)
             if difference:
                 print(
-                    f"  FALSE PROOF {pair.name} {mutant.change}: {difference}\n    {original.sql(dialect)}\n    {mutant.text}",
+                    f"  FALSE PROOF {pair.name} {mutant.change}: {difference}\n    {original.sql(ENGINE)}\n    {mutant.text}",
                     flush=True,
                 )
             elif given.only:
-                print(f"  proved mutant {pair.name} {mutant.change}\n    {original.sql(dialect)}\n    {mutant.text}", flush=True)
+                print(f"  proved mutant {pair.name} {mutant.change}\n    {original.sql(ENGINE)}\n    {mutant.text}", flush=True)
     print(f"proved {sum(proved.values())} of {sum(total.values())}:", *(f"{name} {proved[name]}/{total[name]}" for name in total))
     print("not proved:", dict(reasons))
     if times:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from querywright.runs.directory import RunDirectory
-from querywright.runs.history import history
 from querywright.values import Attempt, Candidate, Check, Origin, Outcome, Query, Run, Step, Timing, Verdict
 
+HISTORY = "## Previous Iterations\n"
 ORIGINAL = Query("SELECT *\nFROM t\nWHERE a > 1\n", "duckdb", "original", name="q1")
 
 
@@ -62,7 +62,7 @@ def interrupted_run(root: Path) -> RunDirectory:
     first.record(FIRST)
     first.finish(FIRST)
     second = run.iteration(2)
-    second.begin(FIRST.candidate.query.sql, ("pushdown",), {}, history(run.iterations(), 2.0))
+    second.begin(FIRST.candidate.query.sql, ("pushdown",), {}, HISTORY)
     second.record(SECOND)
     return run
 

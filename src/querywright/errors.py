@@ -6,7 +6,15 @@
     │   ├── BindingError         parameter values are missing or do not fit
     │   ├── DatabaseError        the database is missing, unreadable, locked, or named in an unknown way
     │   ├── RunError             a run directory is missing, damaged, or of another query
-    │   └── MissingExtraError    an optional library is needed; the message holds the install command
+    │   ├── MissingExtraError    an optional library is needed; the message holds the install command
+    │   └── GymError             a request to the gym cannot be served; ``status`` is HTTP's code for why
+    │       ├── UnknownTask      there is no task of that name
+    │       ├── UnknownEpisode   there is no open episode of that name
+    │       ├── EpisodeTaken     an open episode has that name already
+    │       ├── EpisodeOver      the episode takes no more answers
+    │       ├── MeterExhausted   the client has used up its free tries for now
+    │       ├── GymBusy          too many requests wait already
+    │       └── ExaminationFailed  something went wrong on the gym's side; its log says what
     ├── ExecutionError           the engine refused or gave up on a statement
     │   ├── StatementError       the engine answered with an error
     │   ├── StatementTimeout     the statement passed its time limit and was stopped
@@ -66,6 +74,59 @@ class MissingExtraError(InputError):
 
     def __init__(self, message: str, remedy: str = "", *, extra: str = "") -> None:
         super().__init__(message, remedy or f"Install it with: pip install 'querywright[{extra}]'")
+
+
+class GymError(InputError):
+    """A request to the gym cannot be served; ``status`` is the HTTP status that says so, ``retry_after_s`` when to try again."""
+
+    status = 400
+    retry_after_s: float | None = None
+
+
+class UnknownTask(GymError):
+    """There is no task of that name."""
+
+    status = 400  # as the published environment answers
+
+
+class UnknownEpisode(GymError):
+    """There is no open episode of that name: never started, closed, or closed because nothing came for long."""
+
+    status = 404
+
+
+class EpisodeTaken(GymError):
+    """An open episode has the name that a new one was to get."""
+
+    status = 409
+
+
+class EpisodeOver(GymError):
+    """The episode has had its last step."""
+
+
+class MeterExhausted(GymError):
+    """A client has used up its tries outside of episodes for now."""
+
+    status = 429
+
+    def __init__(self, message: str, remedy: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, remedy)
+        self.retry_after_s = retry_after_s
+
+
+class GymBusy(GymError):
+    """Too many requests of this client, or of all, wait for their turn."""
+
+    status = 503
+    retry_after_s = 5.0
+
+
+class ExaminationFailed(GymError):
+    """Something went wrong on the gym's side; its log says what, the client is not told."""
+
+    status = 503
+    retry_after_s = 1.0
 
 
 class ExecutionError(QuerywrightError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
@@ -18,7 +18,7 @@ from querywright.databases.opening import open_database
 from querywright.databases.sampling import sample
 from querywright.engines.protocol import Limits, PlanNode
 from querywright.engines.session import Session
-from querywright.errors import ChatError, ExecutionError, InputError, MissingExtraError, RunError, StatementTimeout
+from querywright.errors import ChatError, ExecutionError, InputError, MissingExtraError, RunError
 from querywright.judge import Bench, Case, Rules, compare_data, environment, open_case
 from querywright.propose import rules as rule_proposer
 from querywright.propose.model import printer
@@ -32,7 +32,7 @@ from querywright.search.judging import CaseJudge
 from querywright.search.protocol import Budget, Event, Judged, Model, ModelLost, Position
 from querywright.search.recorder import graph_document, recorder
 from querywright.search.transcript import base_prompt
-from querywright.settings import settings
+from querywright.settings import model_settings, settings
 from querywright.sql.dialects import AUTO, check_dialect, read_schema, readable
 from querywright.sql.schema import Schema
 from querywright.values import Attempt, Bindings, Candidate, Outcome, Query, Verdict
@@ -231,14 +231,13 @@ def _model(
 
     bindings = case.query.bindings[0] if case.query.bindings else ()
 
-    def plan_of(query: Query) -> PlanNode:
-        """With actual rows and times where the original is fast enough to be run once more."""
+    def plan_of(query: Query) -> PlanNode | None:
+        """With actual rows and times where the original is fast enough to be run once more. Without it a prompt is poorer."""
         measured = case.baseline is not None and case.baseline.milliseconds < _EXPLAINED_MS
-        with Session(case.database.location, options.limits) as session:
-            try:
-                return session.explain(query.sql, bindings, measured, limit_s=2 * _EXPLAINED_MS / 1000)
-            except StatementTimeout:
-                return session.explain(query.sql, bindings)
+        for run in (True, False) if measured else (False,):
+            with suppress(ExecutionError), Session(case.database.location, options.limits) as session:
+                return session.explain(query.sql, bindings, run, limit_s=2 * _EXPLAINED_MS / 1000)
+        return None
 
     with ExitStack() as stack:
         model: Model | None = None
@@ -285,7 +284,8 @@ def _directory(prepared: Prepared, options: Options) -> RunDirectory:
         "workers": options.budget.workers,
         "example_strategy": options.budget.examples,
         "proposers": list(options.proposers),
-        "model": options.chat.model if "model" in options.proposers else None,
+        "model": (options.chat.model or model_settings().model) if "model" in options.proposers else None,
+        **({"chat": options.chat.recorded(), "redact_literals": options.redact_literals} if "model" in options.proposers else {}),
     }
     return RunDirectory.create(
         options.runs or settings().runs,

@@ -4,7 +4,8 @@ Variables: ``QUERYWRIGHT_CACHE`` (folder for generated workloads and samples), `
 ``QUERYWRIGHT_FIGURES`` (file of the figures that ``qw profile`` measured here), ``QUERYWRIGHT_MODEL``,
 ``QUERYWRIGHT_PROVIDER`` and ``QUERYWRIGHT_BASE_URL`` (the language model to ask), ``QUERYWRIGHT_OFFLINE`` (1 refuses every call).
 The same names in lower case without the prefix may stand in ``querywright.toml`` in the working directory; the environment wins.
-Keys of model providers (``QUERYWRIGHT_API_KEY``, or the provider's own variable) are read from the environment only.
+Keys of model providers (``QUERYWRIGHT_API_KEY``, or the provider's own variable) are read from the environment only. So are
+the published environment's ``MODEL_NAME``, ``API_BASE_URL``, ``HF_TOKEN`` and ``API_KEY``, which its agents use.
 """
 
 from __future__ import annotations
@@ -49,6 +50,15 @@ def _configured() -> dict[str, object]:
         raise InputError(f"{CONFIG_FILE} is not valid TOML: {error}", "Correct the file or remove it.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedModelSettings:
+    """The model as the published environment's variables name it; ``key_variable`` is the one that holds a key."""
+
+    model: str | None
+    base_url: str | None
+    key_variable: str | None
+
+
 @cache
 def settings() -> Settings:
     """The settings of this process; raises `InputError` where the configuration file is broken."""
@@ -73,6 +83,12 @@ def model_settings() -> ModelSettings:
 
     offline = (text("offline") or "0").lower() not in ("0", "false", "no")
     return ModelSettings(text("model"), text("provider"), text("base_url"), offline)
+
+
+def published_model_settings() -> PublishedModelSettings:
+    """The published environment's variables as they are now."""
+    key_variable = next((name for name in ("HF_TOKEN", "API_KEY") if api_key(name)), None)
+    return PublishedModelSettings(os.environ.get("MODEL_NAME") or None, os.environ.get("API_BASE_URL") or None, key_variable)
 
 
 def api_key(*variables: str | None) -> str | None:

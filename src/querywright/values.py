@@ -25,8 +25,9 @@ SETTLED: frozenset[Basis] = frozenset({"enforced", "declared"})
 
 PremiseKind = Literal["unique", "not_null", "foreign_key", "disjoint"]
 Status = Literal["faster", "none", "unconfirmed", "refused"]
-Phase = Literal["sample", "screen", "confirm"]
-"""Which runs a timing holds: on a sample only, which recommends nothing; the first on the full data; the confirming ones."""
+Phase = Literal["sample", "screen", "confirm", "step"]
+"""Which runs a timing holds: on a sample only, which recommends nothing; the first on the full data; the confirming ones; the few
+that a step of an environment takes, which recommend nothing either."""
 
 DatabaseRole = Literal["sample", "full", "hidden"]
 

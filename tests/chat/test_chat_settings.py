@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,14 @@ def test_a_key_goes_only_to_its_own_provider(monkeypatch: pytest.MonkeyPatch) ->
     assert resolve(ChatOptions(model="m", base_url="https://example.com/v1")).key == "another-key"
 
 
+@pytest.mark.parametrize("key", ["…", "sk-first sk-second", "sk-first\nsk-second", "schlüssel"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ChatRefused, match="that no key has") as raised:
+        resolve(ChatOptions(model="m", provider="openai"))
+    assert "sk-first" not in str(raised.value) and "export OPENAI_API_KEY=" in raised.value.remedy
+
+
 def test_the_environment_gives_defaults_and_the_command_line_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "querywright.toml").write_text('model = "from-file"\nprovider = "ollama"\n')
@@ -58,14 +68,28 @@ def test_the_environment_gives_defaults_and_the_command_line_wins(monkeypatch: p
         (ChatOptions(model="m", provider="acme"), "no provider 'acme'"),
         (ChatOptions(model="m", provider="compatible"), "no address of its own"),
         (ChatOptions(model="m", base_url="localhost:8000"), "not the address of a server"),
+        (ChatOptions(model="m", base_url="http://[::1/v1"), "not the address of a server"),
+        (ChatOptions(model="m", base_url="http://localhost:99999/v1"), "not the address of a server"),
+        (ChatOptions(model="m", base_url="http://local host/v1"), "not the address of a server"),
         (ChatOptions(model="m", base_url="https://user:pass@example.com/v1"), "would be recorded"),
     ],
-    ids=["provider", "no address", "no scheme", "password"],
+    ids=["provider", "no address", "no scheme", "bracket", "port", "space", "password"],
 )
 def test_what_names_no_server_is_refused(options: ChatOptions, message: str) -> None:
     with pytest.raises(InputError, match=message) as raised:
         resolve(options)
     assert raised.value.remedy and "pass" not in raised.value.message.replace("password", "")
+
+
+def test_a_resumed_run_keeps_its_model_and_its_limits() -> None:
+    first = ChatOptions(model="m", base_url="http://gpu:1/v1", price=(0.5, 1.5), max_cost=2.0, retries=1, replay=Path("x"))
+    stored = json.loads(json.dumps(first.recorded()))
+    assert "replay" not in stored
+    assert ChatOptions.resumed(stored, ChatOptions()) == replace(first, replay=None)
+    assert ChatOptions.resumed(stored, ChatOptions(max_cost=3.0)) == replace(first, replay=None, max_cost=3.0)
+    other = ChatOptions.resumed(stored, ChatOptions(model="n", provider="ollama"))
+    assert other == ChatOptions(model="n", provider="ollama", max_cost=2.0, retries=1), "prices are those of a model"
+    assert "base_url" not in ChatOptions(base_url="https://user:pass@example.com/v1").recorded()
 
 
 class Clock:

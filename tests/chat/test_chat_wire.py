@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from chat.scripted_server import (
     Action,
+    Call,
     Script,
     ScriptedServer,
     drops,
@@ -73,6 +75,8 @@ def events(recording: Path) -> list[dict[str, Any]]:
         (says("DROP TABLE t; -- ünï"), "DROP TABLE t; -- ünï", "stop"),
         (truncates("SELECT 2 FR"), "SELECT 2 FR", "length"),
         (refuses("No."), "No.", "refusal"),
+        (says("half a pair \ud83d"), "half a pair ?", "stop"),
+        (says("a smile \U0001f600"), "a smile \U0001f600", "stop"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -274,13 +278,19 @@ def test_the_key_is_never_recorded_nor_shown(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_twenty_calls_are_under_way_at_once_and_no_more() -> None:
-    async def many(server: ScriptedServer, concurrency: int) -> None:
-        async with open_chat(options(server, concurrency=concurrency)) as chat:
-            await asyncio.gather(*(chat.ask(ASKED, key=str(number)) for number in range(20)))
+    """No call is answered before as many are under way as may be."""
 
-    with ScriptedServer([Action("SELECT 2", delay=1.0)]) as server:
-        asyncio.run(many(server, 20))
-    assert (server.most_at_once, len(server.calls)) == (20, 20)
-    with ScriptedServer([Action("SELECT 2", delay=0.02)]) as server:
-        asyncio.run(many(server, 3))
-    assert (server.most_at_once, len(server.calls)) == (3, 20)
+    async def many(server: ScriptedServer, calls: int, concurrency: int) -> None:
+        async with open_chat(options(server, concurrency=concurrency)) as chat:
+            await asyncio.gather(*(chat.ask(ASKED, key=str(number)) for number in range(calls)))
+
+    for calls, concurrency in ((20, 20), (21, 3)):
+        everybody = threading.Barrier(concurrency, timeout=60)
+
+        def script(call: Call, everybody: threading.Barrier = everybody) -> Action:
+            everybody.wait()
+            return says("SELECT 2")
+
+        with ScriptedServer(script) as server:
+            asyncio.run(many(server, calls, concurrency))
+        assert (server.most_at_once, len(server.calls)) == (concurrency, calls)

@@ -19,6 +19,7 @@ from chat.scripted_server import (
     Script,
     ScriptedServer,
     drops,
+    floods,
     hangs,
     overloaded,
     refuses,
@@ -29,6 +30,8 @@ from chat.scripted_server import (
 )
 from command_line import Command
 from sales_data import ORDER_COUNTS, Save
+
+from querywright.search.asking import REPEATED
 
 BY_ACCOUNT = "SELECT account_id, count(*) AS n FROM orders WHERE amount > 5 GROUP BY account_id"
 GOOD = (
@@ -98,6 +101,16 @@ def test_single_stops_at_the_first_success(asked: Command) -> None:
     assert len(server.calls) == 3
 
 
+def test_a_repeated_answer_is_told_so_and_what_was_paid_is_summed_up(asked: Command) -> None:
+    with ScriptedServer([says(whole(WRONG)), says(whole(WRONG)), says(whole(GOOD), tokens=(1000, 500))]) as server:
+        answer = asked(server, "--proposers", "model", "--mode", "single")
+    assert answer.code in (0, 3), answer.err
+    assert [REPEATED in call.question for call in server.calls] == [False, False, True]
+    spending = json.loads((run_directory() / "summary.json").read_text())["model_spending"]
+    assert (spending["calls"], spending["prompt_tokens"], spending["completion_tokens"]) == (3, 1200, 520)
+    assert "Model: 3 calls, 1,200 + 520 tokens, $0.0017" in answer.out
+
+
 def test_parallel_asks_for_all_workers_at_once(asked: Command) -> None:
     everybody = threading.Barrier(5, timeout=120)
 
@@ -158,6 +171,19 @@ def test_the_rules_deliver_whatever_the_model_does(asked: Command, script: Scrip
     assert json.loads((run_directory() / "outcome.json").read_text())["best"]["candidate"]["origin"]["proposer"] == "rules"
 
 
+def test_every_unusable_answer_is_kept_with_its_reason_and_the_rules_deliver(asked: Command) -> None:
+    answers = [floods(5), says('{"rewrite_sets": [{"id":'), says(whole("DROP TABLE orders")), refuses(), truncates("SELECT a.id")]
+    with ScriptedServer(answers) as server:
+        answer = asked(server, "--proposers", "rules,model", "--target-speedup", "100000", "--iterations", "5")
+    assert answer.code == 0, answer.out
+    run = run_directory()
+    kept = [json.loads((run / f"iterations/iteration_{number}/llm_response.json").read_text()) for number in range(1, 6)]
+    assert "larger than 4 MiB" in kept[0]["problem"]
+    assert [fault["kind"] for one in kept[1:] for fault in one["faults"]] == ["malformed", "forbidden", "refusal", "truncated"]
+    assert all(one["problem"] in answer.out for one in kept)
+    assert json.loads((run / "outcome.json").read_text())["best"]["candidate"]["origin"]["proposer"] == "rules"
+
+
 def test_without_a_key_the_rules_go_on_and_a_model_alone_is_an_error(
     qw: Command, save: Save, sales: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,7 +223,9 @@ def test_a_killed_run_resumes_without_a_repeated_call(save: Save, sales: Path) -
         time.sleep(0.2)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        finished = subprocess.run([*command, "--resume", str(run_directory())], capture_output=True, text=True, check=False)
+        again = [*command[:4], str(query), "--db", str(sales), "--resume", str(run_directory()), "--workers", "3"]
+        finished = subprocess.run(again, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     served = server.served
     assert len(served) == len(set(served)), "an answer that was paid for is not asked for again"
+    assert len(served) > 2, "the model of the interrupted run is asked on, without being named again"

@@ -58,6 +58,8 @@ def test_rewrites_are_found_in_many_wrappings(content: str, expected: Rewrite) -
         ("Add an index on t(x); that is all.", "no_rewrite"),
         ('{"rewrite_sets": [{"id": "rs_01", "nodes": 3}]}', "no_rewrite"),
         ("<think>Let me see, the join", "truncated"),
+        ('{"rewrite_sets": [{"id": "rs_01", "nodes": [', "malformed"),
+        ('{"rewrite_sets": [{"sql": "SELECT "x" FROM t"}]}', "malformed"),
         ("```sql\nSELECT x FROM t WHERE", "truncated"),
     ],
 )
@@ -67,6 +69,15 @@ def test_answers_without_a_rewrite_say_why(content: str, kind: str) -> None:
     assert reading.fault is not None
     assert reading.fault.kind == kind
     assert reading.fault.reason
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["<think>", "<think></thinking>", "```" + " " * (MOST_CHARACTERS - 3), "```sql ", "{", "[", "(" + " " * 999, '{"a":1, '],
+)
+def test_what_repeats_without_end_is_read_in_time(part: str) -> None:
+    """Time that grows with the square of the length would be hours here."""
+    assert read(part * (MOST_CHARACTERS // len(part))).fault is not None
 
 
 def test_what_the_server_says_of_an_answer_counts() -> None:

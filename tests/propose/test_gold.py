@@ -15,14 +15,13 @@ from querywright.databases.opening import open_database
 from querywright.engines.session import engine_of
 from querywright.propose.gold import (
     GoldExample,
-    features,
     for_families,
     gold_examples,
     nearest,
     read_gold,
-    similarity,
     write_gold,
 )
+from querywright.propose.likeness import Texts, features, similarity
 from querywright.propose.rewrite_sets import assembled
 from querywright.search.examples import EXAMPLE_ROTATION
 from querywright.sql.fingerprint import fingerprint
@@ -131,6 +130,15 @@ def test_similarity_is_of_structure_not_of_names() -> None:
     one, other = (features(parse_query(f"SELECT COUNT(*) FROM {name} WHERE {name}.x IN (SELECT 1)", "duckdb")) for name in "ab")
     assert similarity(one, other) == pytest.approx(1.0)
     assert similarity(one, features(parse_query("SELECT a FROM t ORDER BY a LIMIT 1", "duckdb"))) < 0.5
+
+
+def test_similarity_in_text_is_of_words_the_rare_ones_first() -> None:
+    texts = Texts(["SELECT a FROM order_dates", "SELECT b FROM customers", "SELECT c FROM customers"])
+    exact, *others = texts.similarities("select a from ORDER_DATES")
+    assert exact == pytest.approx(1.0) and max(others) < 0.5
+    dates, *others = texts.similarities("SELECT x FROM dates")
+    assert dates > max(others)
+    assert texts.similarities("") == [0.0, 0.0, 0.0]
 
 
 def test_examples_survive_being_written(tmp_path: object) -> None:

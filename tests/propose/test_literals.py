@@ -48,6 +48,20 @@ def test_literals_of_another_text_are_hidden_too() -> None:
     assert Literals.of("SELECT 1 AS a LIMIT 5", "duckdb").hidden("SELECT 99") == "SELECT $other"
 
 
+def test_names_that_an_engine_made_of_literals_are_hidden_and_come_back() -> None:
+    sql = """SELECT x AS "(y > 5)", z AS "('Ann' || y)", "late" FROM t WHERE y > 5 AND w IN ('Ann', 'late')"""
+    literals = Literals.of(sql, "duckdb")
+    hidden = literals.hidden(sql)
+    assert "5" not in hidden and "Ann" not in hidden and '"late"' in hidden
+    assert literals.restored(hidden) == sql
+
+
+def test_engines_quote_literals_in_their_own_way() -> None:
+    literals = Literals.of("SELECT * FROM t WHERE d = '2024-13-01' AND name = 'it''s' AND flag = 'Y'", "duckdb")
+    told = literals.masked("""invalid date "2024-13-01", 'it's' or it's, "Y", not Y; Ynot""")
+    assert told == "invalid date $date_1, $text_1 or $text_1, $text_2, not Y; Ynot"
+
+
 def test_literals_are_masked_in_sentences() -> None:
     literals = Literals.of("SELECT * FROM t WHERE y = 2000 AND name = 'x'", "duckdb")
     assert literals.masked("near: y = 2000 and 20001, name = 'x'") == "near: y = $integer_1 and 20001, name = $text_1"

@@ -102,6 +102,28 @@ def test_what_cannot_be_judged_goes_back_in_words(content: str, kind: str, said:
     assert said in found.problem
 
 
+def test_what_no_file_can_hold_is_replaced() -> None:
+    """JSON can spell half of a surrogate pair."""
+    half = sets({"averages": AVERAGES, "main_query": JOINED.replace("Atlantis", "\ud800")})
+    assert "\\ud800" in half
+    [proposal] = answered(half).proposals
+    assert proposal.candidate.query.sql.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [json.dumps({"rewrite_sets": [], "explanation": "so " * 9000}), sets({"x" * 30_000: "SELECT FROM", "main_query": "no"})],
+)
+def test_long_words_of_a_model_are_not_repeated_whole(content: str) -> None:
+    assert 0 < len(answered(content).problem) < 1200
+
+
+def test_a_chain_without_end_is_not_read() -> None:
+    found = answered(sets({"main_query": JOINED.replace("l.total >", "l.total > 1 AND " * 2000 + "l.total >")}))
+    assert [fault.kind for fault in found.faults] == ["syntax"]
+    assert "too long" in found.problem
+
+
 def test_one_bad_alternative_does_not_spoil_the_others() -> None:
     found = answered(sets({"late": "SELECT nonsense FROM orders"}, {"averages": AVERAGES, "main_query": JOINED}))
     assert len(found.proposals) == 1

@@ -11,7 +11,7 @@ from prompt_requests import DDL, EXAMPLE, PLAN, REFUTED, SQL, analyzed, attempt,
 
 from querywright.propose.contract import SCHEMA
 from querywright.propose.history import private, result
-from querywright.propose.prompting import PromptRequest, messages, plain, repair
+from querywright.propose.prompting import PromptRequest, messages, plain
 from querywright.transforms.protocol import FAMILIES
 from querywright.values import Counterexample, Verdict
 
@@ -83,15 +83,6 @@ def test_what_the_engine_does_by_itself_is_told() -> None:
     assert "## Engine Profile: duckdb 1.5.5" in user
     assert "It misses, so that rewriting by hand pays:" in user
     assert "It does by itself, or rewriting changes nothing:" in user
-
-
-def test_an_unusable_answer_goes_back_with_its_problems() -> None:
-    asked = messages(REQUESTS["first"])
-    again = repair(asked, "x" * 100_000, ["Column totl does not exist."])
-    assert again[:2] == asked
-    assert [message.role for message in again[2:]] == ["assistant", "user"]
-    assert len(again[2].content) < 10_000
-    assert "- Column totl does not exist." in again[3].content
 
 
 # ---------------------------------------------------------------------- privacy

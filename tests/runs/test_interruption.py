@@ -20,7 +20,6 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from stored_runs import ORIGINAL, attempt
 from querywright.runs.directory import RunDirectory
-from querywright.runs.history import history
 from querywright.values import Outcome
 
 def say(*words):
@@ -32,7 +31,7 @@ while True:
     say("run", run.run_id)
     for number in range(1, 4):
         iteration = run.iteration(number)
-        iteration.begin(ORIGINAL.sql, ("pushdown",), {}, history(run.iterations(), 2.0))
+        iteration.begin(ORIGINAL.sql, ("pushdown",), {}, "## Previous Iterations")
         for n in range(3):
             iteration.record(attempt(f"c{number}_{n}", "pushdown", ratio=1.0 + number / 10))
             say("attempt", run.run_id, number)

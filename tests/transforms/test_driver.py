@@ -11,6 +11,7 @@ from querywright.errors import ContractError
 from querywright.sql.ddl import schema_of
 from querywright.sql.fingerprint import fingerprint
 from querywright.sql.qualify import qualify_text
+from querywright.sql.trees import Twins, copied
 from querywright.transforms._relocation import relocated
 from querywright.transforms.driver import apply, survey, transforms
 from querywright.transforms.protocol import Site
@@ -71,10 +72,11 @@ def test_a_site_of_another_tree_is_refused() -> None:
 
 def test_nodes_keep_their_places_and_what_stands_outside_is_copied_whole() -> None:
     tree = qualify_text(QUERY, SCHEMA, "duckdb")
-    copy = tree.copy()
+    twins: Twins = {}
+    copy = copied(tree, twins=twins)
     columns = tuple(tree.find_all(exp.Column))
     made = exp.EQ(this=exp.column("a"), expression=exp.column("b"))
-    moved_columns, moved, left = relocated((columns, {"made": made}, [made.this]), tree, copy)
+    moved_columns, moved, left = relocated((columns, {"made": made}, [made.this]), twins)
     assert all(one is other for one, other in zip(moved_columns, copy.find_all(exp.Column), strict=True))
     assert moved["made"] == made and moved["made"] is not made
     assert left[0] is moved["made"].this
@@ -83,4 +85,4 @@ def test_nodes_keep_their_places_and_what_stands_outside_is_copied_whole() -> No
 def test_a_site_that_may_hide_nodes_is_refused() -> None:
     tree = qualify_text(QUERY, SCHEMA, "duckdb")
     with pytest.raises(ContractError, match="holds a object"):
-        relocated(Opaque(tree, object()), tree, tree.copy())
+        relocated(Opaque(tree, object()), {id(tree): tree})

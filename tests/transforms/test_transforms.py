@@ -20,6 +20,7 @@ from sqlglot import exp
 from querywright.sql.ddl import schema_of
 from querywright.sql.facts import Facts
 from querywright.sql.qualify import qualify_text
+from querywright.sql.requalify import requalify_text
 from querywright.sql.schema import Schema
 from querywright.transforms.driver import Rewritten, apply, apply_everywhere, survey, transforms
 from querywright.transforms.protocol import FAMILIES
@@ -126,6 +127,16 @@ def test_golden_text(case: Case, request: pytest.FixtureRequest) -> None:
         update("transforms", case, rewritten)
     else:
         assert rewritten == case.golden, "run with --update to accept, then check by eye"
+
+
+@each_execution
+def test_reading_its_text_gives_the_same_tree(case: Case, engine: str) -> None:
+    ready = prepared(case, engine)
+    assert ready.rewritten is not None
+    again = requalify_text(ready.rewritten.text, ready.schema, engine, ready.tree.named_selects, "the rewrite")
+    assert again == ready.rewritten.tree
+    for bfs in (True, False):
+        assert [node.key for node in again.walk(bfs)] == [node.key for node in ready.rewritten.tree.walk(bfs)]
 
 
 @each_execution

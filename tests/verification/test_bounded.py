@@ -33,6 +33,11 @@ OPEN = {
     "a LIMIT pushed below a filter",
     "another LIMIT",
     "an offset",
+    "NOT IN of pairs",
+    "a limit over a larger one",
+    "a limit over a smaller one of each side of a join",
+    "an offset over a limit",
+    "the second of the values is not the first",
 }
 """Different pairs that the bounded proof does not cover."""
 

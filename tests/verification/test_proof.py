@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from querywright.sql.ambiguity import ambiguities
 from querywright.sql.ddl import schema_of
+from querywright.sql.facts import Facts
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.values import Premise
@@ -34,6 +36,9 @@ class Case:
     def proof(self, dialect: str = "duckdb") -> Proof | Unproved:
         trees = [qualify_text(text, self.schema, dialect) for text in (self.original, self.candidate)]
         return prove(trees[0], trees[1], self.schema, dialect, SECONDS)
+
+    def ambiguous(self) -> bool:
+        return bool(ambiguities(Facts(qualify_text(self.original, self.schema, "duckdb"), self.schema, "duckdb")))
 
 
 def cases(name: str) -> list[Case]:
@@ -79,6 +84,8 @@ def test_needs_its_premises(case: Case) -> None:
         )
     )
     needed = isinstance(case.proof(), Proof) and case.proof().premises  # type: ignore[union-attr]
+    if needed and not case.ambiguous() and replace(case, schema=bare).ambiguous():
+        return  # without them the queries are equal up to a choice of the engine's
     assert isinstance(replace(case, schema=bare).proof(), Unproved if needed else Proof)
 
 

@@ -18,6 +18,7 @@ from querywright.sql.parse import parse_query
 from querywright.sql.paths import path_of
 from querywright.sql.qualify import qualify
 from querywright.sql.schema import Schema
+from querywright.sql.trees import copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def inject(tree: exp.Query, schema: Schema, dialect: str, name: str) -> exp.Quer
     columns, or does not show the habit.
     """
     module = antipatterns()[name]
-    facts = Facts(tree.copy(), schema, dialect)
+    facts = Facts(copied(tree), schema, dialect).during_changes()
     injected = module.inject(facts.tree, facts)
     if injected is None:
         return None

@@ -72,7 +72,7 @@ class Budget:
     def _shortage(self, at_most: float | None, reserved_cost: float, reserved_calls: int) -> BudgetExhausted | None:
         if self.max_calls is not None and self._calls + reserved_calls >= self.max_calls:
             return BudgetExhausted(
-                f"All {self.max_calls} calls of the model are used up",
+                f"No call of the model is left of {self.max_calls}",
                 f"What was found is kept. Allow more: --max-calls {2 * self.max_calls or 10}",
             )
         if self.max_cost is None or at_most is None:

@@ -11,9 +11,9 @@ from querywright.chat.budget import Budget, Charge, Spending
 from querywright.chat.options import ChatOptions
 from querywright.chat.pacing import LONGEST_WAIT, Pace, Sleep, backoff
 from querywright.chat.prices import Prices
-from querywright.chat.protocol import Message, Reply
+from querywright.chat.protocol import Message, Reply, encodable
 from querywright.chat.providers import Target
-from querywright.chat.recording import Recording
+from querywright.chat.recording import SHORTEST_SECRET, Recording
 from querywright.chat.wire import Answer, Endpoint, Failed
 from querywright.errors import BudgetExhausted, ChatError, ChatRefused, ChatUnavailable, ReplyUnusable
 
@@ -105,7 +105,8 @@ class ModelChat:
     def _paid(self, key: str, answer: Answer, charge: Charge, seconds: float) -> Reply:
         tokens = answer.tokens
         cost = self._prices.cost(tokens)
-        reply = Reply(answer.content, answer.model, answer.finish, tokens.prompt, tokens.completion, cost, seconds)
+        content, model = encodable(answer.content), encodable(answer.model)
+        reply = Reply(content, model, answer.finish, tokens.prompt, tokens.completion, cost, seconds)
         self._recording.reply(key, reply)
         if cost is not None:
             charge.cost = cost
@@ -134,7 +135,8 @@ class ModelChat:
     def _error(self, failed: Failed, requests: int) -> ChatError:
         """The error for people that a failed request stands for; a server that quotes the key is not quoted."""
         target = self._target
-        detail = failed.detail.replace(target.key, "***") if target.key else failed.detail
+        secret = target.key is not None and len(target.key) >= SHORTEST_SECRET
+        detail = failed.detail.replace(target.key or "", "***") if secret else failed.detail
         if failed.can_be_retried:
             if (failed.retry_after or 0.0) > LONGEST_WAIT:
                 remedy = (

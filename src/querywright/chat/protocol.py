@@ -36,6 +36,11 @@ class Reply:
     seconds: float
 
 
+def encodable(text: str) -> str:
+    """``text`` as a file can hold it: JSON can spell halves of surrogate pairs, which no encoding knows."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 class Chat(Protocol):
     """One model behind one endpoint, or a recording of it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from querywright.errors import ChatRefused, InputError
 from querywright.settings import api_key, model_settings
 
 GENERAL_KEY = "QUERYWRIGHT_API_KEY"
+_SENDABLE = re.compile(r"[!-~]+")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -36,6 +38,7 @@ PROVIDERS = {
     "anthropic": Provider("https://api.anthropic.com", "ANTHROPIC_API_KEY", dialect="anthropic"),
     "deepseek": Provider("https://api.deepseek.com", "DEEPSEEK_API_KEY"),
     "openrouter": Provider("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    "huggingface": Provider("https://router.huggingface.co/v1", "HF_TOKEN"),
     "vllm": Provider("http://127.0.0.1:8000/v1", free=True, advice="Start it with: vllm serve MODEL"),
     "ollama": Provider("http://127.0.0.1:11434/v1", free=True, advice="Start it with: ollama serve & ollama pull MODEL"),
     "llama.cpp": Provider("http://127.0.0.1:8080/v1", free=True, advice="Start it with: llama-server -m MODEL.gguf"),
@@ -85,11 +88,16 @@ def resolve(options: ChatOptions) -> Target:
     if not model:
         raise ChatRefused("No model is named", "Name one: --model NAME, or: export QUERYWRIGHT_MODEL=NAME")
     address = _checked(base_url or provider.base_url)
-    key = api_key(provider.key_variable, GENERAL_KEY)
+    key = api_key(options.key_variable, provider.key_variable, GENERAL_KEY)
     if key is None and provider.key_variable:
         raise ChatRefused(
             f"There is no key for {name}: {provider.key_variable} is not set",
             f"Set it: export {provider.key_variable}=…, or use a server of your own: --provider ollama --model NAME",
+        )
+    if key is not None and not _SENDABLE.fullmatch(key):
+        raise ChatRefused(
+            f"The key for {name} holds a space or a character that no key has",
+            f"Copy the whole key and nothing else: export {provider.key_variable or GENERAL_KEY}=…",
         )
     return Target(name, provider, address, model, key)
 
@@ -97,8 +105,12 @@ def resolve(options: ChatOptions) -> Target:
 def _checked(base_url: str | None) -> str:
     if base_url is None:
         raise InputError("The provider 'compatible' has no address of its own", "Name it: --base-url http://HOST:PORT/v1")
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(base_url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and " " not in base_url
+    except ValueError:  # brackets that do not match, a port that is none
+        usable = False
+    if not usable:
         raise InputError(f"{base_url!r} is not the address of a server", "Write it as: --base-url http://HOST:PORT/v1")
     if parts.username or parts.password:
         raise InputError(

@@ -12,7 +12,7 @@ import httpx2
 
 from querywright.chat.pacing import seconds_to_wait
 from querywright.chat.prices import Tokens
-from querywright.chat.protocol import Finish, Message
+from querywright.chat.protocol import Finish, Message, encodable
 from querywright.errors import ReplyUnusable
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -136,9 +136,11 @@ def error_text(body: bytes) -> tuple[str, str]:
     except ValueError:
         return " ".join(body[:300].decode("utf-8", "replace").split()), ""
     error = value.get("error", value) if isinstance(value, dict) else value
+    code = ""
     if isinstance(error, dict):
-        return str(error.get("message") or error.get("detail") or error)[:1000], str(error.get("code") or error.get("type") or "")
-    return str(error)[:1000], ""
+        code = str(error.get("code") or error.get("type") or "")
+        error = error.get("message") or error.get("detail") or error
+    return encodable(str(error)[:1000]), code
 
 
 def read_object(response: httpx2.Response) -> dict[str, Any]:

@@ -48,6 +48,9 @@ CAPABILITIES = Capabilities(
 )
 
 _INSERT_ROWS = 500
+_MOST_ACCEPTED = 1000
+"""Texts that are known to be queries; sessions of a server see new ones without end."""
+
 _SESSION_STATEMENTS = {
     StatementType.SELECT,
     StatementType.CREATE,
@@ -110,12 +113,10 @@ class DuckDBConnection:
         with _errors_translated():
             self._run(f"PREPARE {name} AS {query}")
         again = f"EXECUTE {name}"
-        self._accepted.add(again)
         self._prepared[again] = query
         try:
             yield again
         finally:
-            self._accepted.discard(again)
             del self._prepared[again]
             with _errors_translated():
                 self._run(f"DEALLOCATE {name}")
@@ -180,13 +181,15 @@ class DuckDBConnection:
     def _query(self, sql: str, parameters: Bindings) -> str:
         """The text to run: one SELECT, with its parameters filled in, ready to stand inside another statement."""
         text = bare(with_literals(sql, parameters))
-        if text not in self._accepted:
+        if text not in self._accepted and text not in self._prepared:
             with _errors_translated():
                 statements = self._connection.extract_statements(text)
             if len(statements) != 1:
                 raise StatementError(f"Expected one query, found {len(statements)} statements.")
             if statements[0].type != StatementType.SELECT:
                 raise _refused(statements[0].type.name)
+            if len(self._accepted) >= _MOST_ACCEPTED:
+                self._accepted.clear()
             self._accepted.add(text)
         return text
 
@@ -224,6 +227,8 @@ def _open(location: Location, limits: Limits, spill: Path) -> duckdb.DuckDBPyCon
         settings["threads"] = str(limits.threads)
     if limits.memory_bytes is not None:
         settings["memory_limit"] = f"{limits.memory_bytes}B"
+    if limits.spill_bytes is not None:
+        settings["max_temp_directory_size"] = f"{limits.spill_bytes}B"
     try:
         connection = duckdb.connect(address, read_only=not in_memory and not location.writable, config=settings)
     except duckdb.Error as error:

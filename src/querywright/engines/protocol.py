@@ -36,11 +36,13 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Resources of a session: threads, bytes of memory, folder for spill files (never beside the user's database)."""
+    """Resources of a session: threads, bytes of memory, folder for spill files (never beside the user's database), and the bytes
+    that they may take."""
 
     threads: int | None = None
     memory_bytes: int | None = None
     spill_folder: str | None = None
+    spill_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +30,7 @@ from querywright.engines.protocol import (
     ResultSet,
     Value,
 )
-from querywright.errors import DatabaseError
+from querywright.errors import DatabaseError, WorkerLost
 from querywright.registry import plugins
 from querywright.sql.schema import Schema
 from querywright.values import Bindings, Run
@@ -46,23 +47,68 @@ def engine_of(location: Location) -> Engine:
     return cast(Engine, engines[location.engine])
 
 
-class Session:
-    """A connection to ``location`` in a worker process; a context manager.
+class Host:
+    """A worker process that several sessions share, each with an engine instance of its own; a context manager.
 
-    Each method mirrors `querywright.engines.protocol.Connection`. ``limit_s`` is in seconds; None waits forever. Raises what the
-    connection raises, `StatementTimeout` at the limit and `WorkerLost` where the process had to be killed.
+    Saves the memory of a process a session. Calls wait for each other. Once the process was killed, has died or was closed, the
+    host is ``lost`` and its sessions raise `WorkerLost` for good: what they held is gone.
     """
 
-    def __init__(self, location: Location, limits: Limits | None = None) -> None:
+    def __init__(self) -> None:
+        self.lost = False
+        self.numbers = count()
+        self._worker = Worker(_Rooms)
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def call(self, function: Callable[..., Result], *arguments: object, limit_s: float | None = None) -> Result:
+        """Like `Worker.call`, but the process is never started a second time."""
+        if self.lost:
+            raise WorkerLost("The worker process of this session has ended.")
+        try:
+            return self._worker.call(function, *arguments, limit_s=limit_s)
+        except WorkerLost:
+            self.lost = True
+            raise
+
+    def kill(self) -> None:
+        """Kill the process at once."""
+        self._worker.kill()
+
+    def close(self) -> None:
+        """End the process; sessions need not have been closed before."""
+        self.lost = True
+        self._worker.close()
+
+
+class Session:
+    """A connection to ``location`` in a worker process, its own or that of ``host``; a context manager.
+
+    Each method mirrors `querywright.engines.protocol.Connection`. ``limit_s`` is in seconds; None waits forever. Raises what the
+    connection raises, `StatementTimeout` at the limit and `WorkerLost` where the process had to be killed. A session with
+    a ``host`` has to be entered before it is called.
+    """
+
+    def __init__(self, location: Location, limits: Limits | None = None, host: Host | None = None) -> None:
         self.location = location
         limits = limits or Limits()
         self._folder = tempfile.TemporaryDirectory(prefix="querywright-", dir=limits.spill_folder, ignore_cleanup_errors=True)
         limits = replace(limits, spill_folder=self._folder.name)
-        self._worker = Worker(partial(_connected, location, limits))
+        self._connect = partial(_connected, location, limits)
+        self._host = host
+        self._room = next(host.numbers) if host else 0
+        self._worker = Worker(self._connect)  # a process is started by the first call only
 
     def __enter__(self) -> Session:
         try:
-            self._worker.start()
+            if self._host is not None:
+                self._host.call(_open_room, self._room, self._connect)
+            else:
+                self._worker.start()
         except BaseException:
             self.close()
             raise
@@ -78,11 +124,14 @@ class Session:
 
     def call(self, function: Callable[..., Result], *arguments: object, limit_s: float | None = None) -> Result:
         """Return ``function(connection, *arguments)`` as run inside the worker; all of it must be picklable."""
+        if self._host is not None:
+            found: Result = self._host.call(_in_room, self._room, function, arguments, limit_s=limit_s)
+            return found
         result: Result = self._worker.call(_with_connection, function, arguments, limit_s=limit_s)
         return result
 
     def _ask(self, method: str, *arguments: object, limit_s: float | None) -> object:
-        return self._worker.call(_with_connection, methodcaller(method, *arguments), (), limit_s=limit_s)
+        return self.call(methodcaller(method, *arguments), limit_s=limit_s)
 
     def schema(self, *, limit_s: float | None = None) -> Schema:
         """Tables and views."""
@@ -141,11 +190,14 @@ class Session:
 
     def kill(self) -> None:
         """Kill the worker process at once; a call that waits in another thread raises `WorkerLost`."""
-        self._worker.kill()
+        (self._host or self._worker).kill()
 
     def close(self) -> None:
-        """End the worker process and remove its spill folder."""
-        self._worker.close()
+        """End the worker process, or the connection in that of the host, and remove the spill folder."""
+        if self._host is None:
+            self._worker.close()
+        elif not self._host.lost:
+            self._host.call(_close_room, self._room)
         self._folder.cleanup()
 
 
@@ -156,11 +208,16 @@ def timed_run(connection: Connection, sql: str, parameters: Bindings = (), posit
     data cached and memory kept by the allocator from earlier runs are part of it, so compare the smallest peak of one side
     with the largest of the other.
     """
+    return timed(partial(connection.materialize, sql, parameters), position)[1]
+
+
+def timed(function: Callable[[], Result], position: int = 0) -> tuple[Result, Run]:
+    """What ``function`` returns, and its run; see `timed_run`."""
     _reset_peak()
     cpu, wall = time.process_time_ns(), time.perf_counter_ns()
-    connection.materialize(sql, parameters)
+    result = function()
     wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu
-    return Run(wall_ns=wall, cpu_ns=cpu, peak_bytes=_peak_bytes(), position=position)
+    return result, Run(wall_ns=wall, cpu_ns=cpu, peak_bytes=_peak_bytes(), position=position)
 
 
 def _reset_peak() -> None:
@@ -201,3 +258,38 @@ def _connected(location: Location, limits: Limits) -> _Opened:
 
 def _with_connection(opened: _Opened, function: Callable[..., Result], arguments: tuple[object, ...]) -> Result:
     return function(opened.connection, *arguments)
+
+
+class _Rooms:
+    """The state of a host's worker: the connections by number."""
+
+    def __init__(self) -> None:
+        self.opened: dict[int, _Opened] = {}
+        self.current: _Opened | None = None
+
+    def interrupt(self) -> None:
+        if current := self.current:
+            current.interrupt()
+
+    def close(self) -> None:
+        while self.opened:
+            self.opened.popitem()[1].close()
+
+
+def _open_room(rooms: _Rooms, number: int, connect: Callable[[], _Opened]) -> None:
+    rooms.opened[number] = connect()
+
+
+def _close_room(rooms: _Rooms, number: int) -> None:
+    if number in rooms.opened:
+        rooms.opened.pop(number).close()
+
+
+def _in_room(rooms: _Rooms, number: int, function: Callable[..., Result], arguments: tuple[object, ...]) -> Result:
+    if number not in rooms.opened:
+        raise WorkerLost("The worker process of this session has ended.")
+    rooms.current = rooms.opened[number]
+    try:
+        return function(rooms.current.connection, *arguments)
+    finally:
+        rooms.current = None

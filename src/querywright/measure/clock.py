@@ -7,7 +7,7 @@ parameter values; its `Run` holds the sum of the times and the highest peak memo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import inf
@@ -54,6 +54,21 @@ SLOW_S = 0.25
 COMPLETE_ROUNDS = 2
 """Rounds of such a race in which the original runs to its end all the same, for the ratio. The noise floor is then the
 widest ratio between any two complete runs of the original, its warm-up included."""
+
+STEP_S = 0.15
+STEP_PAIRS = 3
+"""A step of an environment takes as many pairs as fit into so many seconds, at most so many, and one where a first run looks
+like a gain that could be chance."""
+
+LOST = 1.5
+"""A candidate whose first run took this many times the original's is not run again for a step."""
+
+DRIFT = 1.6
+"""How far the ratios of times and of processor times may lie apart; queries differ in how well they use several threads, too."""
+
+LEAST_BAND = 1.1
+WIDEST_BAND = 1.5
+CPU_BAND = 1.07
 
 Side = Literal["original", "candidate"]
 Watcher = Callable[[Side, Run], None]
@@ -214,6 +229,56 @@ class Clock:
             race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned, complete=complete
         )
 
+    def step(self, original: Query, candidate: Query, known: Sequence[Run], first: Run, band: float) -> Timing:
+        """A few runs, for one step of an environment.
+
+        ``known`` are earlier runs of the original and ``first`` is one of the candidate, all measured alike: a clear loser is not
+        run again, nor a slow query whose first run is decisive: no faster than ``band``, the ratio that noise reaches, or
+        `CLEARLY` faster. That holds unless the machine has `drifted` since. The ratio is that of the fastest runs, which outliers
+        of a busy machine do not touch.
+        """
+        race = self._race(original, candidate)
+        reference_ns = min(run.wall_ns for run in known)
+        steady = not drifted(known, first)
+        if steady and first.wall_ns > LOST * max(run.wall_ns for run in known):
+            return self.fastest(known, [first], band, abandoned=True)
+        pairs = min(STEP_PAIRS, int(STEP_S * 1e9 / (reference_ns + first.wall_ns)))
+        if steady and not pairs and not band * first.wall_ns < reference_ns < CLEARLY * first.wall_ns:
+            return self.fastest(known, [first], band)
+        before: list[Run] = []
+        after: list[Run] = []
+        while len(after) < max(1, pairs) and not race.stopped:
+            self._pair(race, before, after, None)
+        return self.fastest(before, after, band, stopped="candidate" in race.stopped)
+
+    def fastest(
+        self,
+        before: Sequence[Run],
+        after: Sequence[Run],
+        band: float,
+        database: str = "",
+        abandoned: bool = False,
+        stopped: bool = False,
+    ) -> Timing:
+        """The timing whose ratio is that of the fastest runs, 0 where the candidate was ``stopped``; ``band`` is its floor."""
+        best = [min(run.wall_ns for run in side) for side in (before, after)]
+        return Timing(
+            original=tuple(before),
+            candidate=tuple(after),
+            ratio=0.0 if stopped else best[0] / best[1],
+            low=0.0,
+            high=inf,
+            alpha=SCREENING_ALPHA,
+            floor=band,
+            phase="step",
+            database=database or self.database,
+            settings=self.settings,
+            censored="candidate" if stopped else None,
+            original_ms=best[0] / 1e6,
+            candidate_ms=best[1] / 1e6,
+            abandoned=abandoned,
+        )
+
     def _pair(self, race: _Race, before: list[Run], after: list[Run], decisive_s: float | None) -> None:
         """One run of each side, in the opposite order of the pair before; from `COMPLETE_ROUNDS` on the original's may be cut."""
         cut_s = decisive_s if len(after) >= COMPLETE_ROUNDS else None
@@ -284,6 +349,38 @@ class Clock:
             candidate_ms=_milliseconds(after),
             abandoned=abandoned,
         )
+
+
+def drifted(known: Sequence[Run], first: Run) -> bool:
+    """Whether earlier runs of one query and a run of another cannot be compared, for the machine was not as busy then as now.
+
+    Other processes change how long a query takes far more than how much processor time it needs: so the two ratios disagree.
+    """
+    cpu_ns = min(run.cpu_ns for run in known)
+    if not cpu_ns or not first.cpu_ns:
+        return False  # not measured, or too short to be
+    ratio = min(run.wall_ns for run in known) / first.wall_ns
+    return not 1 / DRIFT < ratio * first.cpu_ns / cpu_ns < DRIFT
+
+
+def beyond_noise(timing: Timing) -> float:
+    """The ratio of a step's timing; exactly 1 where it lies within the noise, by the clock or by processor time.
+
+    What the clock alone shows comes from other processes far more often than from a better use of several threads.
+    """
+    sides = [[run.cpu_ns for run in side if run.cpu_ns] for side in (timing.original, timing.candidate)]
+    worked = min(sides[0]) / min(sides[1]) if all(sides) else None
+    quiet = 1 / timing.floor <= timing.ratio <= timing.floor
+    return 1.0 if quiet or (timing.ratio and worked and 1 / CPU_BAND <= worked <= CPU_BAND) else timing.ratio
+
+
+def noise_band(runs: Sequence[Run]) -> float:
+    """The ratio within which two queries are as fast as each other, as far as the fastest of a few runs can tell.
+
+    At least `LEAST_BAND`, and more where the two fastest runs of one query differ by more, up to `WIDEST_BAND`.
+    """
+    fastest, second = sorted(run.wall_ns for run in runs)[:2] if len(runs) > 1 else (1, 1)
+    return min(WIDEST_BAND, max(LEAST_BAND, second / fastest))
 
 
 def _decisive_s(original_ns: float, candidate_ns: float) -> float | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from querywright.chat.protocol import encodable
 from querywright.propose.contract import MOST_CHARACTERS, MOST_SETS, NAME_KEYS, SQL_KEYS
 from querywright.propose.rewrite_sets import MAIN
 
@@ -22,6 +23,7 @@ FaultKind = Literal[
     "refusal",
     "declined",
     "no_rewrite",
+    "malformed",
     "syntax",
     "forbidden",
     "nodes",
@@ -59,9 +61,11 @@ class Reading:
     explanation: str = ""
 
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_OPEN_THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
-_FENCE = re.compile(r"```[ \t]*(\w*)[ \t]*\r?\n(.*?)(?:```|\Z)", re.DOTALL)
+MOST_SAID = 500
+"""Characters of a reason that repeats the words of an answer."""
+
+_THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
+_FENCE = re.compile(r"```[ \t]*+\w*+[ \t]*+\r?\n(.*?)(?:```|\Z)", re.DOTALL)
 _STATEMENT = re.compile(
     r"^[ \t]*(?:WITH|SELECT|\(\s*SELECT|INSERT|UPDATE|DELETE|DROP|CREATE|ALTER|TRUNCATE|MERGE|ATTACH|COPY|PRAGMA|GRANT)\b",
     re.IGNORECASE | re.MULTILINE,
@@ -79,9 +83,8 @@ def read(content: str, *, truncated: bool = False, refused: bool = False) -> Rea
     if len(content) > MOST_CHARACTERS:
         told = f"The answer has {len(content):,} characters; at most {MOST_CHARACTERS:,} are read."
         return Reading(fault=Fault("too_long", f"{told} Answer with the JSON object alone."))
-    text = _THINKING.sub("", content)
-    if unclosed := _OPEN_THINKING.search(text):
-        text, truncated = text[: unclosed.start()], True
+    text, unfinished = _without_thinking(content)
+    truncated = truncated or unfinished
     if not text.strip():
         if truncated:
             return Reading(fault=_CUT_OFF)
@@ -97,6 +100,24 @@ def read(content: str, *, truncated: bool = False, refused: bool = False) -> Rea
     return Reading(fault=_nothing(text, documents, explanation, cut, refused), explanation=explanation)
 
 
+def shortened(reason: str) -> str:
+    """``reason``, which repeats what a model said, at a length that people and prompts can bear."""
+    return reason if len(reason) <= MOST_SAID else reason[:MOST_SAID] + "…"
+
+
+def _without_thinking(content: str) -> tuple[str, bool]:
+    """The text outside the sections of reasoning, and whether the last of them never ends. Takes time linear in the text."""
+    kept: list[str] = []
+    position = 0
+    while opening := _THINKING.search(content, position):
+        kept.append(content[position : opening.start()])
+        closing = re.compile(f"</{opening[1]}>", re.IGNORECASE).search(content, opening.end())
+        if closing is None:
+            return "".join(kept), True
+        position = closing.end()
+    return "".join([*kept, content[position:]]), False
+
+
 _CUT_OFF = Fault("truncated", "The answer was cut off. Answer more briefly: one rewrite set, only the nodes that change.")
 _REFUSED = Fault(
     "refusal", "The answer declines the task. It only asks for a rewrite of a read-only query; answer with the JSON object."
@@ -108,12 +129,24 @@ def _nothing(text: str, documents: Sequence[object], explanation: str, cut: bool
     if cut:
         return _CUT_OFF
     if any(isinstance(document, Mapping) and document.get("rewrite_sets") == [] for document in documents):
-        return Fault("declined", f"The answer proposes no rewrite. {explanation}".strip())
+        return Fault("declined", shortened(f"The answer proposes no rewrite. {explanation}".strip()))
     if refused or _REFUSAL.search(text):
         return _REFUSED
+    if '"rewrite_sets"' in text and not documents:
+        return Fault("malformed", f"The JSON object cannot be read{_where(text)}. Answer with one valid JSON object alone.")
     return Fault(
         "no_rewrite", "The answer holds neither the JSON object with rewrite_sets nor a query. Answer with the JSON object alone."
     )
+
+
+def _where(text: str) -> str:
+    try:
+        json.JSONDecoder(strict=False).raw_decode(text, text.find("{"))
+    except json.JSONDecodeError as error:
+        return f": {error.msg} at line {error.lineno}, column {error.colno}"
+    except (ValueError, RecursionError):
+        return ": it nests without end"
+    return ""
 
 
 def _documents(text: str) -> Iterator[object]:
@@ -132,9 +165,17 @@ def _documents(text: str) -> Iterator[object]:
                 continue
             if any(True for _ in _rewrites(value)) or (isinstance(value, Mapping) and "rewrite_sets" in value):
                 found = True
-                yield value
+                yield _encodable(value)
         if found:
             return
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {encodable(str(key)): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    return encodable(value) if isinstance(value, str) else value
 
 
 def _explanation(document: object) -> object:
@@ -174,11 +215,11 @@ def _nodes(value: object) -> Iterator[tuple[str, str]]:
 
 def _statements(text: str, cut: bool) -> Iterator[str]:
     """Whole queries in code fences, the last first, or in plain text. A fence that the end cut off does not count."""
-    fenced = [match for match in _FENCE.finditer(text) if _STATEMENT.match(match[2].lstrip())]
+    fenced = [match for match in _FENCE.finditer(text) if _STATEMENT.match(match[1].lstrip())]
     if fenced:
         for match in reversed(fenced):
             if match[0].endswith("```") or not cut:
-                yield match[2].strip()
+                yield match[1].strip()
         return
     if not cut and (start := _STATEMENT.search(text)):
         yield re.split(r";\s*\n\s*\n|\n```", text[start.start() :], maxsplit=1)[0].strip()
@@ -190,7 +231,7 @@ def _cut_off(text: str) -> bool:
 
 def _unfenced(sql: str) -> str:
     match = _FENCE.search(sql)
-    return (match[2] if match else sql).strip()
+    return (match[1] if match else sql).strip()
 
 
 def _name(value: object) -> str:

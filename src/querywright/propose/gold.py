@@ -11,12 +11,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from math import sqrt
 from pathlib import Path
 
-from sqlglot import exp
-
 from querywright.analyze import Analysis
+from querywright.propose.likeness import Texts, features, similarity
 from querywright.propose.rewrite_sets import rewrites_between
 from querywright.sql.parse import parse_query
 
@@ -46,8 +44,7 @@ class GoldExample:
     @property
     def nodes(self) -> dict[str, str]:
         """The rewrite as nodes that replace those of the query."""
-        before, after = (parse_query(text, self.engine) for text in (self.query, self.rewrite))
-        return rewrites_between(before, after, self.engine)
+        return _nodes(self)
 
 
 def read_gold(path: Path = PACKAGED) -> tuple[GoldExample, ...]:
@@ -89,13 +86,14 @@ def for_families(families: Sequence[str], engine: str, turn: int = 0) -> tuple[G
 def nearest(
     analysis: Analysis, engine: str, count: int = SET_SIZE, leave_out: Collection[GoldExample] = ()
 ) -> tuple[GoldExample, ...]:
-    """The examples whose queries are built most like the analyzed one, each of another transform."""
+    """The examples whose queries are most like the analyzed one in structure and in text, each of another transform."""
     wanted = features(analysis.tree)
     hinted = {hint.transform for hint in analysis.hints}
+    in_text = dict(zip(gold_examples(), _texts().similarities(analysis.query.sql), strict=True))
 
     def closeness(example: GoldExample) -> float:
         same_engine, applies = example.engine == engine, example.transform in hinted
-        return similarity(wanted, _features_of(example)) + 0.2 * same_engine + 0.5 * applies
+        return similarity(wanted, _features_of(example)) + in_text[example] + 0.2 * same_engine + 0.5 * applies
 
     chosen: dict[str, GoldExample] = {}
     for example in sorted(gold_examples(), key=lambda example: (-closeness(example), example.title)):
@@ -104,54 +102,15 @@ def nearest(
     return tuple(list(chosen.values())[:count])
 
 
-_SCALAR_PLACES = (exp.Binary, exp.Select, exp.Alias)
-
-_CONSTRUCTS: tuple[type[exp.Expr], ...] = (
-    exp.CTE,
-    exp.Exists,
-    exp.Subquery,
-    exp.In,
-    exp.Window,
-    exp.Group,
-    exp.Distinct,
-    exp.Having,
-    exp.Order,
-    exp.Limit,
-    exp.Or,
-    exp.Not,
-    exp.Case,
-    exp.Union,
-    exp.Between,
-    exp.Like,
-    exp.Sum,
-    exp.Count,
-    exp.Avg,
-    exp.Min,
-    exp.Max,
-)
+@cache
+def _texts() -> Texts:
+    return Texts([example.query for example in gold_examples()])
 
 
-def features(tree: exp.Expr) -> Counter[str]:
-    """How often each construct of SQL occurs, joins by kind; names, types and literals do not count."""
-    found = Counter(kind.__name__ for kind in _CONSTRUCTS for _ in tree.find_all(kind))
-    found.update(f"{join.side or 'INNER'} JOIN" for join in tree.find_all(exp.Join))
-    found.update("SELF JOIN" for select in tree.find_all(exp.Select) if _joins_itself(select))
-    found.update("SCALAR" for query in tree.find_all(exp.Subquery) if isinstance(query.parent, _SCALAR_PLACES))
-    return found
-
-
-def similarity(one: Counter[str], other: Counter[str]) -> float:
-    """Cosine of two counts, 0 to 1; large counts weigh by their square root."""
-    product = sum(sqrt(count * other[name]) for name, count in one.items())
-    length = sqrt(sum(one.values()) * sum(other.values()))
-    return product / length if length else 0.0
-
-
-def _joins_itself(select: exp.Select) -> bool:
-    tables = [join.this for join in select.args.get("joins") or []]
-    source = select.args.get("from_")
-    names = [table.name for table in [*([source.this] if source is not None else []), *tables] if isinstance(table, exp.Table)]
-    return len(set(names)) < len(names)
+@cache
+def _nodes(example: GoldExample) -> dict[str, str]:
+    before, after = (parse_query(text, example.engine) for text in (example.query, example.rewrite))
+    return rewrites_between(before, after, example.engine)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What was tried and reached before, in Markdown, for the next prompt. Nothing in it comes from the rows of a database.
+"""What was tried and reached before, in Markdown: for the next prompt, and for ``history.txt``. No row of a database is in it.
 
 Reasons of the judge speak of rows and columns by number. An engine's error message may quote a value that it stumbled over; of
 such a message only what the schema and the two queries say is kept.
@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from querywright.values import Attempt
 
 MOST_TRIES = 8
 MOST_RULES = 6
-_ERROR = re.compile(r"^(?:error: |The candidate fails: )", re.IGNORECASE)
+PREVIOUS, OTHERS = "## Previous Iterations", "## The Other Workers"
+_ERROR = re.compile(r"^(?:error: |(?:The|Only the) candidate fails: )", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`")
 _WORD = re.compile(r"[\w.]+")
 _NUMBER = re.compile(r"(?<![\w$])[-+]?\d[\w.:+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One iteration, try or worker: its attempts, and the one it ended with, None where nothing passed."""
+
+    number: int
+    attempts: tuple[Attempt, ...]
+    best: Attempt | None
 
 
 def reached_without_model(attempts: Sequence[Attempt], shown: str) -> str:
@@ -33,25 +44,28 @@ def reached_without_model(attempts: Sequence[Attempt], shown: str) -> str:
     return "\n".join(lines)
 
 
-def history(attempts: Sequence[Attempt], *, others: bool) -> str:
-    """The model's earlier tries, in order, each with its result, the fastest and the last one with their SQL.
+def tries_of_model(attempts: Sequence[Attempt]) -> list[Round]:
+    """Each attempt that a model wrote as a round of its own."""
+    written = [attempt for attempt in attempts if _by_model(attempt)]
+    return [Round(number, (attempt,), attempt) for number, attempt in enumerate(written, 1)]
 
-    ``others`` says that they are those of other workers.
+
+def history(rounds: Sequence[Round], noun: str, heading: str) -> str:
+    """The last rounds, and the one with the fastest attempt, each with its result; the fastest and the last one with their SQL.
+
+    ``noun`` is what a round is called, ``heading`` is `PREVIOUS` or `OTHERS`. Empty where there are no rounds.
     """
-    tries = [attempt for attempt in attempts if _by_model(attempt)]
-    if not tries:
+    if not rounds:
         return ""
-    fastest = max(tries, key=speedup)
-    lines = ["## The Other Workers" if others else "## Previous Iterations"]
-    first = max(0, len(tries) - MOST_TRIES)
+    fastest = max(rounds, key=_reached)
+    lines = [heading]
     best = 1.0
-    for number, attempt in enumerate(tries, 1):
-        ratio = speedup(attempt)
-        if number > first or attempt is fastest:
-            lines += ["", f"### {'Worker' if others else 'Iteration'} {number}: {_title(attempt, best)}", *_details(attempt)]
-            if attempt is fastest or number == len(tries):
-                lines += ["**SQL State:**", "```sql", attempt.candidate.query.sql.strip(), "```"]
-        best = max(best, ratio)
+    for number, tried in enumerate(rounds, 1):
+        if number > len(rounds) - MOST_TRIES or tried is fastest:
+            lines += ["", f"### {noun.capitalize()} {tried.number}: {_title(tried, best)}", *_details(tried)]
+            if tried.best is not None and (tried is fastest or number == len(rounds)):
+                lines += ["**SQL State:**", "```sql", tried.best.candidate.query.sql.strip(), "```"]
+        best = max(best, _reached(tried))
     return "\n".join(lines)
 
 
@@ -100,9 +114,13 @@ def _by_model(attempt: Attempt) -> bool:
     return attempt.candidate.origin.proposer != "rules"
 
 
-def _title(attempt: Attempt, best: float) -> str:
-    ratio = speedup(attempt)
-    if attempt.timing is None:
+def _reached(tried: Round) -> float:
+    return speedup(tried.best) if tried.best is not None else 0.0
+
+
+def _title(tried: Round, best: float) -> str:
+    ratio = _reached(tried)
+    if not ratio:
         return "failed ✗"
     if ratio <= best:
         return f"{ratio:.2f}x speedup ✗ (no improvement on {best:.2f}x)"
@@ -110,7 +128,17 @@ def _title(attempt: Attempt, best: float) -> str:
     return f"{ratio:.2f}x speedup ✓{gained}"
 
 
-def _details(attempt: Attempt) -> list[str]:
+def _details(tried: Round) -> list[str]:
+    lines = _of_attempt(tried.best) if tried.best is not None else []
+    others = [attempt for attempt in tried.attempts if attempt != tried.best]
+    if others:
+        lines += ["**Other tries:**", *(f"- {transforms_of(other)}: {result(other)}" for other in others[:MOST_TRIES])]
+    if len(others) > MOST_TRIES:
+        lines.append(f"- and {len(others) - MOST_TRIES} more")
+    return lines or ["Nothing could be tried."]
+
+
+def _of_attempt(attempt: Attempt) -> list[str]:
     lines = [f"**Transform:** {transforms_of(attempt)}"]
     if attempt.candidate.steps:
         lines += ["**Key changes:**", *(f"- {step.transform} at {step.path}" for step in attempt.candidate.steps)]

@@ -12,6 +12,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T][\d:.]+)?")
 _PLACEHOLDER = re.compile(r"'?\$(?:text|date|integer|number)_\d+\b'?")
+_STRING = re.compile(r"\w*'(.*)'", re.DOTALL)
+_SHORT = 2
 _SEPARATORS = frozenset({TokenType.COMMA, TokenType.ASC, TokenType.DESC, TokenType.NUMBER})
 _POSITIONAL = frozenset({TokenType.ORDER_BY, TokenType.GROUP_BY})
 
@@ -37,7 +39,10 @@ class Literals:
         return cls(dialect, names)
 
     def hidden(self, sql: str) -> str:
-        """``sql`` without its literals and comments. A literal that the query does not have becomes ``$other``."""
+        """``sql`` without its literals and comments. A literal that the query does not have becomes ``$other``.
+
+        Engines name a column without alias after its expression: literals in quoted names are replaced as well.
+        """
         pieces: list[str] = []
         end = 0
         tokens = _tokens(sql, self.dialect)
@@ -46,17 +51,26 @@ class Literals:
             gap = sql[end : token.start]
             pieces.append(gap if not gap.strip() else "\n" if "\n" in gap else " ")
             written = sql[token.start : token.end + 1]
-            pieces.append(self.names.get(written, "$other") if token.start in literals else written)
+            if token.start in literals:
+                written = self.names.get(written, "$other")
+            elif token.token_type == TokenType.IDENTIFIER:
+                written = _replaced(written, self.names)
+            pieces.append(written)
             end = token.end + 1
         return "".join(pieces).strip()
 
     def masked(self, text: str) -> str:
-        """``text`` that is not SQL with the query's literals replaced where they stand as words."""
-        if not self.names:
-            return text
-        longest_first = sorted(self.names, key=len, reverse=True)
-        words = "|".join(rf"(?<![\w.$]){re.escape(literal)}(?![\w.])" for literal in longest_first)
-        return re.sub(words, lambda match: self.names[match[0]], text)
+        """``text`` that is not SQL with the query's literals replaced where they stand as words.
+
+        Engines quote a string in their own way, or not at all; as a bare word, a string of two characters or less stays.
+        """
+        spelled = dict(self.names)
+        for literal, name in self.names.items():
+            if string := _STRING.fullmatch(literal):
+                bare = string[1].replace("''", "'")
+                forms = (f"'{bare}'", f'"{bare}"', *([bare] if len(bare) > _SHORT else []))
+                spelled = {form: name for form in forms} | spelled
+        return _replaced(text, spelled)
 
     def restored(self, text: str) -> str:
         """``text`` with the literals in place of their placeholders, quotes around a placeholder included."""
@@ -71,6 +85,15 @@ class Literals:
             return literal if whole else found.replace(bare, literal)
 
         return _PLACEHOLDER.sub(back, text)
+
+
+def _replaced(text: str, spelled: Mapping[str, str]) -> str:
+    """``text`` with each word that is a key replaced, the longest first."""
+    if not spelled:
+        return text
+    longest_first = sorted(spelled, key=len, reverse=True)
+    words = "|".join(rf"(?<![\w.$]){re.escape(literal)}(?![\w.])" for literal in longest_first)
+    return re.sub(words, lambda match: spelled[match[0]], text)
 
 
 def _tokens(sql: str, dialect: str) -> list[Token]:

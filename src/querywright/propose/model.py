@@ -15,9 +15,8 @@ from sqlglot.errors import SqlglotError
 
 from querywright.chat.protocol import Reply
 from querywright.errors import QueryError
-from querywright.propose.answers import Fault, FaultKind, Rewrite, read
-from querywright.propose.contract import SCHEMA
-from querywright.propose.prompting import PromptRequest, messages, repair
+from querywright.propose.answers import Fault, FaultKind, Rewrite, read, shortened
+from querywright.propose.prompting import PromptRequest
 from querywright.propose.protocol import Print, Proposal, proposal
 from querywright.propose.rewrite_sets import assembled
 from querywright.sql.layout import Layout
@@ -29,7 +28,10 @@ from querywright.values import Origin, Query, Step
 WHOLE = "whole query"
 """The path of a step that rewrote everything at once."""
 
-MOST_SQL_CHARACTERS = 40_000
+SHORT, MOST_SQL_CHARACTERS = 10_000, 40_000
+LONGER = 4
+"""A rewrite of so many times the query's length is only read as long as it is short: models may repeat a condition without end,
+and the time to parse a chain of operators grows with the square of its length."""
 MOST_LATERAL = 8
 _LATERAL = re.compile(r"\blateral\b", re.IGNORECASE)
 
@@ -79,7 +81,7 @@ def answer(request: PromptRequest, reply: Reply, steps: Sequence[Step], render: 
             if made.fingerprint in known:
                 raise _Unusable("unchanged", "The rewrite is the same query, but for layout and names.")
         except _Unusable as unusable:
-            faults.append(Fault(unusable.fault.kind, literals.masked(unusable.fault.reason)))
+            faults.append(Fault(unusable.fault.kind, shortened(literals.masked(unusable.fault.reason))))
             continue
         known.add(made.fingerprint)
         proposals.append(made)
@@ -99,12 +101,14 @@ def _tree(rewrite: Rewrite, request: PromptRequest) -> exp.Query:
     """The qualified tree of a rewrite; raises `_Unusable`."""
     analysis = request.analysis
     dialect, restored = analysis.query.dialect, request.literals.restored
+    longest = min(MOST_SQL_CHARACTERS, max(SHORT, LONGER * len(analysis.query.sql)))
     try:
         if rewrite.sql:
             text = restored(rewrite.sql)
-            whole = _parsed(text, dialect, "The rewrite")
+            whole = _parsed(text, dialect, "The rewrite", longest)
         else:
-            parsed = {name: _parsed(_body(name, restored(sql)), dialect, f"Node {name}") for name, sql in rewrite.nodes}
+            bodies = {name: _body(name, restored(sql)) for name, sql in rewrite.nodes}
+            parsed = {name: _parsed(body, dialect, f"Node {name}", longest) for name, body in bodies.items()}
             whole = _assembled(analysis.tree, parsed, [table.name for table in analysis.schema.tables])
             text = whole.sql(dialect)
         return _qualified(text, whole, request)
@@ -114,8 +118,8 @@ def _tree(rewrite: Rewrite, request: PromptRequest) -> exp.Query:
         ) from error
 
 
-def _parsed(text: str, dialect: str, source: str) -> exp.Query:
-    if len(text) > MOST_SQL_CHARACTERS or nesting(text) > DEEPEST or len(_LATERAL.findall(text)) > MOST_LATERAL:
+def _parsed(text: str, dialect: str, source: str, longest: int) -> exp.Query:
+    if len(text) > longest or nesting(text) > DEEPEST or len(_LATERAL.findall(text)) > MOST_LATERAL:
         # The parser is compiled: what nests without end would end this process, and LATERAL makes it try both ways each time.
         raise _Unusable("syntax", f"{source} is too long or nested too deeply to be read. Write it more plainly.")
     try:
@@ -160,6 +164,3 @@ def _body(name: str, sql: str) -> str:
     if defined and start >= 0 and text.endswith(")") and not text[start + 2 : opening].strip():
         return text[opening + 1 : -1]
     return text
-
-
-__all__ = ["SCHEMA", "Answer", "Fault", "PromptRequest", "answer", "messages", "printer", "repair"]

@@ -20,14 +20,12 @@ from querywright.propose import query_sections
 from querywright.propose.contract import MOST_SETS, SCHEMA
 from querywright.propose.engine_profile import engine_profile, headline
 from querywright.propose.gold import GoldExample
-from querywright.propose.history import challenge, history, reached_without_model, transforms_of
+from querywright.propose.history import OTHERS, PREVIOUS, challenge, history, reached_without_model, transforms_of, tries_of_model
 from querywright.propose.literals import Literals
 from querywright.transforms.protocol import FAMILIES
 from querywright.values import Attempt
 
 MOST_SCRIPT_CHARACTERS = 4000
-MOST_REPEATED_CHARACTERS = 8000
-"""So much of an unusable answer is shown to the model again."""
 
 _TEMPLATES = Path(__file__).with_name("prompts")
 
@@ -77,13 +75,6 @@ def messages(request: PromptRequest) -> tuple[Message, ...]:
     return Message("system", system), Message("user", _request(request))
 
 
-def repair(asked: Sequence[Message], answer: str, problems: Sequence[str]) -> tuple[Message, ...]:
-    """The conversation that goes on after an unusable answer: what it was, and why it cannot be used."""
-    told = _filled("repair", problems="\n".join(f"- {problem}" for problem in problems))
-    shown = answer[:MOST_REPEATED_CHARACTERS] + ("…" if len(answer) > MOST_REPEATED_CHARACTERS else "")
-    return (*asked, Message("assistant", shown or "(no answer)"), Message("user", told))
-
-
 def plain(asked: Sequence[Message]) -> str:
     """A conversation as one text, for a chat window or a file."""
     return "\n\n".join(message.content.strip() for message in asked) + "\n"
@@ -93,11 +84,12 @@ def _request(request: PromptRequest) -> str:
     analysis, literals = request.analysis, request.literals
     hide = literals.hidden if request.redact_literals else str
     said = literals.masked
+    tries = tries_of_model(request.attempts)
     return _filled(
         "request",
         examples=_examples(request.examples),
         reached=said(reached_without_model(request.attempts, analysis.query.fingerprint)),
-        history=_fences_hidden(history(request.attempts, others=request.others), request),
+        history=_fences_hidden(history(tries, "try", OTHERS if request.others else PREVIOUS), request),
         challenge=challenge(request.speedup, request.target) if request.attempts or request.speedup > 1 else "",
         counterexample=_counterexample(request),
         problems=said(_problems(request.problems)),

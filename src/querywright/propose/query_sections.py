@@ -63,7 +63,8 @@ def _node(node: Node, share: float, hide: Hide) -> Iterator[str]:
     marks = f" {' '.join(node.marks)}" if node.marks else ""
     at_stake = f", {share:.0%} of the work" if share else ""
     yield f"[{node.name}] {node.kind}{marks}{rows}{at_stake}"
-    listed = {"reads": node.reads, "read by": node.consumers, "columns": node.columns}
+    columns = [hide(name) for name in node.columns]  # an engine names a column without alias after its expression
+    listed = {"reads": node.reads, "read by": node.consumers, "columns": columns}
     yield from (f"  {word}: {', '.join(items)}" for word, items in listed.items() if items)
     yield from (f"  filter: {hide(text)}" for text in node.filters)
     yield from (f"  join: {hide(text)}" for text in node.joins)

@@ -11,10 +11,11 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from sqlglot import exp
+
 from querywright.analyze import Analysis
 from querywright.errors import ContractError
 from querywright.propose.protocol import Print, Proposal, proposal
-from querywright.sql.fingerprint import fingerprint
 from querywright.transforms.driver import Rewritten, apply, apply_everywhere, survey, transforms
 from querywright.values import Attempt, Origin, Step
 
@@ -35,13 +36,13 @@ def propose(
     """Candidates in the order of the hints, none of them twice; ``seed`` shuffles transforms that promise the same."""
     origin = Origin("rules", seed=seed)
     known = {analysis.query.fingerprint, *(attempt.candidate.query.fingerprint for attempt in feedback)}
-    done: set[str] = set()
+    done: list[exp.Query] = []
     for chain in _chains(analysis, seed):
         reached = chain[-1]
-        if reached.text in done:
+        if any(reached.tree is tree for tree in done):
             continue
-        done.add(reached.text)
-        identity = fingerprint(reached.tree, analysis.query.dialect)
+        done.append(reached.tree)
+        identity = reached.fingerprint
         if identity not in known:
             known.add(identity)
             taken = (*steps, *(rewritten.step for rewritten in chain))
@@ -50,14 +51,14 @@ def propose(
 
 def _chains(analysis: Analysis, seed: int) -> Iterator[tuple[Rewritten, ...]]:
     """Each transform at all of its sites first, then at its heaviest sites one by one, the transforms by turns."""
-    schema, dialect = analysis.schema, analysis.query.dialect
+    schema, dialect, facts = analysis.schema, analysis.query.dialect, analysis.facts
     shuffled = list(analysis.hints)
     random.Random(seed).shuffle(shuffled)
     names = [hint.transform for hint in sorted(shuffled, key=lambda hint: (-hint.rank, -hint.confidence))]
     first: dict[str, Rewritten] = {}
     for name in names:
         site = next(finding.site for finding in analysis.findings if finding.transform == name)
-        alone = _sound(partial(apply, analysis.tree, schema, dialect, name, 0, site))
+        alone = _sound(partial(apply, analysis.tree, schema, dialect, name, 0, site, facts))
         if alone is not None:
             first[name] = alone
             everywhere = _sound(partial(apply_everywhere, analysis.tree, schema, dialect, name, first=alone)) or alone
@@ -70,24 +71,30 @@ def _chains(analysis: Analysis, seed: int) -> Iterator[tuple[Rewritten, ...]]:
         for name in names:
             if name in first and len(sites[name]) > max(1, turn):
                 index, site = sites[name][turn].index, sites[name][turn].site
-                single = _sound(partial(apply, analysis.tree, schema, dialect, name, index, site)) if index else first[name]
+                again = partial(apply, analysis.tree, schema, dialect, name, index, site, facts)
+                single = _sound(again) if index else first[name]
                 if single is not None:
                     yield (single,)
 
 
 def _following(analysis: Analysis, name: str, opened: Rewritten) -> tuple[Rewritten, ...]:
-    """The transforms that apply after ``name`` and did not before, one after the other, each at all of its sites."""
+    """The transforms that apply after ``name`` and did not before, one after the other, each at all of its sites.
+
+    After a decorrelation come those of other kinds, too: one subquery left for each row costs as much as several.
+    """
     known = transforms(analysis.engine)
     if known[name].FAMILY not in _OPENING:
         return ()
     before = {finding.transform for finding in analysis.findings}
+    if known[name].FAMILY == "decorrelate":
+        before -= {other for other in before - {name} if known[other].FAMILY == "decorrelate"}
     new = [other for family in _FOLLOWING for other in known if family == known[other].FAMILY and other not in before]
     schema, dialect = analysis.schema, analysis.query.dialect
-    findings, _ = survey(opened.tree, schema, dialect, new)
+    findings, _ = survey(opened.tree, schema, dialect, new, opened.facts)
     chain: list[Rewritten] = []
     for other in dict.fromkeys(finding.transform for finding in findings):
-        tree = chain[-1].tree if chain else opened.tree
-        further = _sound(partial(apply_everywhere, tree, schema, dialect, other))
+        last = chain[-1] if chain else opened
+        further = _sound(partial(apply_everywhere, last.tree, schema, dialect, other, facts=last.facts))
         if further is not None:
             chain.append(further)
     return tuple(chain)

@@ -26,12 +26,14 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from querywright.chat.budget import Spending
+from querywright.chat.recording import Recording
 from querywright.errors import RunError
 from querywright.runs.files import read_json, read_text, sync_folder, write_json, write_text, writing
 from querywright.runs.generation import GenerationDirectory
@@ -127,6 +129,10 @@ class RunDirectory:
         """The file of everything that was said to and by a model."""
         return self.path / "exchanges.jsonl"
 
+    def spending(self) -> Spending | None:
+        """What the model was paid so far; None where no model was asked. Raises `RunError` where the recording is damaged."""
+        return Recording(self.exchanges).spending() if self.exchanges.is_file() else None
+
     @property
     def complete(self) -> bool:
         """Whether the run was finished rather than interrupted."""
@@ -190,6 +196,8 @@ class RunDirectory:
         finished = datetime.now().astimezone().isoformat()
         told = {"run_id": self.run_id, "mode": self.mode, "started": self.started.isoformat(), "finished": finished}
         summed = summary(outcome, iterations)
+        if spent := self.spending():
+            summed["model_spending"] = asdict(spent)
         if self.mode == "parallel":
             summed |= {"best_worker": summed["best_iteration"]}
         if self.mode == "swarm":

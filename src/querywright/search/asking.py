@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TypeGuard
 
+from querywright.propose.protocol import Proposal
 from querywright.search.protocol import Answered, Listener, Model, ModelLost, Question
+
+REPEATED = "The rewrite is the original or was tried before. Find another one."
 
 
 def answering(model: Model | None) -> TypeGuard[Model]:
@@ -13,10 +17,15 @@ def answering(model: Model | None) -> TypeGuard[Model]:
     return model is not None and not model.lost
 
 
-def answers(model: Model | None, questions: Iterable[Question], listen: Listener) -> Iterator[Answered]:
+def answers(
+    model: Model | None,
+    questions: Iterable[Question],
+    listen: Listener,
+    seen: Callable[[Proposal], bool] = lambda proposal: False,
+) -> Iterator[Answered]:
     """Ask all questions side by side; the answers come in the order of the questions, so that a replayed run repeats itself.
 
-    ``listen`` hears each answer.
+    ``listen`` hears each answer. One that only repeats what was ``seen`` has a problem, of which the model can be told.
     """
     if not answering(model):
         return
@@ -25,5 +34,7 @@ def answers(model: Model | None, questions: Iterable[Question], listen: Listener
         answered = wait()
         if model.lost and not told:
             listen(ModelLost(told := model.lost))
+        if answered.proposals and all(map(seen, answered.proposals)):
+            answered = replace(answered, proposals=(), response={**answered.response, "problem": REPEATED}, problem=REPEATED)
         listen(answered)
         yield answered

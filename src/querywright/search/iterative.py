@@ -73,7 +73,7 @@ def run(
         if answering(model) and not stopped():
             analysis, _ = expand(tally.best, tally.attempts)
             question = Question(number, tally.best, analysis, examples, tuple(tally.attempts), tuple(problems))
-            for answered in answers(model, [question], listen):
+            for answered in answers(model, [question], listen, tally.seen):
                 problems += filter(None, [answered.problem])
                 yield from tally.trials(number, answered.proposals, judge, listen)
         attempts = tally.attempts[counted_before:]

@@ -92,7 +92,7 @@ def run(
             Question(number, start, analysis, examples[number], judged, tuple(problems.get(number, ())), retry)
             for number in numbers
         ]
-        for answered in answers(model, questions, listen):
+        for answered in answers(model, questions, listen, tally.seen):
             number = answered.question.number
             if answered.problem:
                 problems.setdefault(number, []).append(answered.problem)

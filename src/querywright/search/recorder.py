@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from querywright.analyze import Analysis
+from querywright.propose.history import OTHERS, PREVIOUS, Round, challenge, history, speedup
 from querywright.runs.directory import RunDirectory
-from querywright.runs.history import history, others
+from querywright.runs.iteration import Iteration
+from querywright.runs.layout import layout
 from querywright.search.protocol import Answered, Event, IterationEnded, IterationStarted, Judged
 from querywright.search.transcript import prompt, response
 from querywright.values import Attempt
@@ -55,10 +57,12 @@ class Recorder:
 
     def _history(self, event: IterationStarted) -> str:
         """What the worker knows: its own earlier iterations, or, in a retry, how the other workers fared."""
-        earlier = self.directory.iterations()
-        if event.retry:
-            return others(earlier, event.number)
-        return history(earlier, self._target) if self.directory.mode != "parallel" else ""
+        stored = [one for one in self.directory.iterations() if one.number != event.number and (one.complete or event.retry)]
+        if not stored or (self.directory.mode == "parallel" and not event.retry):
+            return ""
+        rounds = [Round(one.number, one.attempts, _ended_with(one)) for one in stored]
+        told = history(rounds, layout(self.directory.mode).noun, OTHERS if event.retry else PREVIOUS)
+        return f"{told}\n\n{challenge(event.positions[0].ratio, self._target)}\n"
 
     def _answered(self, event: Answered) -> None:
         question = event.question
@@ -73,6 +77,11 @@ class Recorder:
     def _end(self, event: IterationEnded) -> None:
         self.directory.iteration(event.number).finish(event.best)
         self.directory.write_progression()
+
+
+def _ended_with(iteration: Iteration) -> Attempt | None:
+    """The best attempt, or the fastest so far of a worker that has not ended."""
+    return iteration.best if iteration.complete else max(iteration.attempts, key=speedup, default=None)
 
 
 class GenerationRecorder(Recorder):

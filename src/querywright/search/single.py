@@ -68,7 +68,7 @@ def run(
                 break
         if success is None and not tally.spent():
             question = Question(number, start, analysis, examples, tuple(tally.attempts), tuple(problems))
-            for answered in answers(model, [question], listen):
+            for answered in answers(model, [question], listen, tally.seen):
                 problems += filter(None, [answered.problem])
                 for attempt in tally.trials(number, answered.proposals, judge, listen):
                     yield attempt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from querywright.chat.budget import Spending
 from querywright.values import Attempt, Check, Premise, Timing, Verdict
 
 GRADES = {
@@ -86,6 +87,14 @@ def speed(timing: Timing | None) -> str:
         return f"{timing.ratio:.2f}x (abandoned)"
     certainty = "99.9 %" if timing.phase == "confirm" else "95 %"
     return f"{timing.ratio:.2f}x (at least {timing.low:.2f}x with {certainty} certainty)"
+
+
+def spent(spending: Spending) -> str:
+    """What a model was paid."""
+    tokens = f"{spending.prompt_tokens:,} + {spending.completion_tokens:,} tokens"
+    unpriced = f", {spending.unpriced} of them of unknown price" if spending.unpriced else ""
+    calls = f"{spending.calls} call{'' if spending.calls == 1 else 's'}"
+    return f"{calls}{unpriced}, {tokens}, ${spending.cost:.4f}"
 
 
 def stack(attempt: Attempt) -> str:

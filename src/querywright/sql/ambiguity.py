@@ -1,7 +1,8 @@
 """What makes the answer of a query depend on more than its data: chance, the clock, ties, the order of rows.
 
-`ambiguities` lists every place where an engine is free to choose. Chance (``random``) makes a query unverifiable, the clock
-can be frozen with `freeze`; all other kinds leave a set of valid answers.
+`ambiguities` lists every place where an engine is free to choose, `settling_premises` the keys without which there would be more
+of them. Chance (``random``) makes a query unverifiable, the clock can be frozen with `freeze`; all other kinds leave a set of
+valid answers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from querywright.sql.nullability import has_grouping_sets
 from querywright.sql.order import order_sensitive_calls
 from querywright.sql.predicates import ColumnKey, column_key, unwrap
 from querywright.sql.volatility import frozen_calls, function_name, random_calls
+from querywright.values import Premise
 
 AmbiguityKind = Literal["random", "clock", "limit", "distinct_on", "window_ties", "row_order", "any_value", "sample"]
 
@@ -46,21 +48,35 @@ class Ambiguity:
     top_level: bool = False
 
 
+_Place = tuple[Ambiguity, Premises | None]
+"""Where the engine may choose, unless the premises hold; None where it may in any case."""
+
+
 def ambiguities(facts: Facts) -> list[Ambiguity]:
     """Everything that keeps the answer of ``facts.tree`` from being a function of the data."""
+    return list(dict.fromkeys(found for found, premises in _places(facts) if not _guaranteed(premises)))
+
+
+def settling_premises(facts: Facts) -> Premises:
+    """The promises of the schema without which the engine would have a choice, such as a key that a LIMIT sorts by."""
+    settled = (premises for _, premises in _places(facts) if premises is not None and _guaranteed(premises))
+    return frozenset[Premise]().union(*settled)
+
+
+def _places(facts: Facts) -> Iterator[_Place]:
     tree = facts.tree
     found = [Ambiguity("random", f"It calls {name}(), which is random.") for name in sorted(random_calls(tree))]
     found += [Ambiguity("clock", f"It reads the clock with {name}.") for name in sorted(frozen_calls(tree))]
     if any(tree.find_all(exp.TableSample)):
         found.append(Ambiguity("sample", "It reads a random sample of a table."))
+    yield from ((one, None) for one in found)
     for block in tree.find_all(exp.Query, bfs=False):
-        found += _limits(facts, block)
+        yield from _limits(facts, block)
         if isinstance(block, exp.Select):
-            found += _choices(facts, block)
-    return list(dict.fromkeys(found))
+            yield from _choices(facts, block)
 
 
-def _limits(facts: Facts, block: exp.Query) -> Iterator[Ambiguity]:
+def _limits(facts: Facts, block: exp.Query) -> Iterator[_Place]:
     cut = {name: block.args.get(name) for name in ("limit", "offset")}
     if isinstance(block, exp.Subquery) or not any(cut.values()):
         return
@@ -68,41 +84,44 @@ def _limits(facts: Facts, block: exp.Query) -> Iterator[Ambiguity]:
     for name in cut:
         block.set(name, None)
     whole = Facts(facts.tree, facts.schema, facts.dialect)
-    total = _guaranteed(whole.total_order(block)) or _guaranteed(whole.unique(block, ()))
+    total = whole.total_order(block)
+    if not _guaranteed(total):
+        total = whole.unique(block, ())
     for name, node in cut.items():
         block.set(name, node)
-    if not total:
-        top = block is facts.tree
-        where = "The LIMIT" if top else "A LIMIT inside the query"
-        ordered = "may cut through ties of its ORDER BY" if block.args.get("order") else "has no ORDER BY"
-        yield Ambiguity("limit", f"{where} {ordered}.", top)
+    top = block is facts.tree
+    where = "The LIMIT" if top else "A LIMIT inside the query"
+    ordered = "may cut through ties of its ORDER BY" if block.args.get("order") else "has no ORDER BY"
+    yield Ambiguity("limit", f"{where} {ordered}.", top), total
 
 
-def _choices(facts: Facts, select: exp.Select) -> Iterator[Ambiguity]:
+def _choices(facts: Facts, select: exp.Select) -> Iterator[_Place]:
     distinct = select.args.get("distinct")
-    if distinct is not None and distinct.args.get("on") is not None and not _orders_totally_rows(facts, select):
-        yield Ambiguity("distinct_on", "DISTINCT ON keeps one of several rows.")
+    if distinct is not None and distinct.args.get("on") is not None:
+        order = select.args.get("order")
+        keys = [ordered.this for ordered in order.expressions] if order is not None else []
+        yield Ambiguity("distinct_on", "DISTINCT ON keeps one of several rows."), _identifying(facts, select, keys)
     for window in select.find_all(exp.Window):
         if window.parent_select is select and window.args.get("order") is not None and _tie_sensitive(window):
             keys = [ordered.this for ordered in window.args["order"].expressions]
-            if not _identifies_row(facts, select, [*(window.args.get("partition_by") or []), *keys]):
-                yield Ambiguity("window_ties", f"{window.this.sql(facts.dialect)} runs over an order with ties.")
-    for column in _ungrouped_columns(facts, select):
-        yield Ambiguity(
-            "any_value", f"{column.sql(facts.dialect)} is neither grouped nor aggregated: its value comes from any row."
-        )
+            premises = _identifying(facts, select, [*(window.args.get("partition_by") or []), *keys])
+            yield Ambiguity("window_ties", f"{window.this.sql(facts.dialect)} runs over an order with ties."), premises
+    for column, premises in _ungrouped_columns(facts, select):
+        reason = f"{column.sql(facts.dialect)} is neither grouped nor aggregated: its value comes from any row."
+        yield Ambiguity("any_value", reason), premises
     for call in order_sensitive_calls(select):
         keys = [ordered.this for ordered in call.find_all(exp.Ordered)]
-        if keys and _identifies_row(facts, select, keys):
-            continue
+        premises = _identifying(facts, select, keys) if keys else None
         if isinstance(call, exp.AnyValue) or function_name(call) in ("any_value", "arbitrary", "first", "last"):
-            yield Ambiguity("any_value", f"{call.sql(facts.dialect)} picks a value from any row.")
+            yield Ambiguity("any_value", f"{call.sql(facts.dialect)} picks a value from any row."), premises
         else:
-            yield Ambiguity("row_order", f"{call.sql(facts.dialect)} depends on the order of rows.")
+            yield Ambiguity("row_order", f"{call.sql(facts.dialect)} depends on the order of rows."), premises
 
 
-def _ungrouped_columns(facts: Facts, select: exp.Select) -> list[exp.Column]:
-    """Columns of a grouped block outside of its aggregates that its GROUP BY does not determine; some engines allow them."""
+def _ungrouped_columns(facts: Facts, select: exp.Select) -> list[tuple[exp.Column, Premises | None]]:
+    """Columns of a grouped block outside of its keys and aggregates, as some engines allow them, and premises under which its
+    GROUP BY determines them.
+    """
     if facts.dialect not in _UNGROUPED_COLUMNS or not grouped(select) or has_grouping_sets(select):
         return []
     group = select.args.get("group")
@@ -111,13 +130,11 @@ def _ungrouped_columns(facts: Facts, select: exp.Select) -> list[exp.Column]:
     texts = {key.sql(facts.dialect) for key in keys}
 
     def settled(node: exp.Expr) -> bool:
-        return node.sql(facts.dialect) in texts or (isinstance(node, exp.AggFunc) and node.parent_select is select)
+        return node.sql(facts.dialect) in texts or (isinstance(node, (exp.AggFunc, exp.Filter)) and node.parent_select is select)
 
     shown = [*select.expressions, *(part for clause in ("having", "order") if (part := select.args.get(clause)) is not None)]
     read = [node for part in shown for node in part.walk(prune=settled) if isinstance(node, exp.Column) and not settled(node)]
-    return [
-        column for column in read if facts.home(column) is select and not (column_key(column) in known and _guaranteed(premises))
-    ]
+    return [(column, premises if column_key(column) in known else None) for column in read if facts.home(column) is select]
 
 
 def _tie_sensitive(window: exp.Window) -> bool:
@@ -132,33 +149,29 @@ def _tie_sensitive(window: exp.Window) -> bool:
     return by_rows and not whole
 
 
-def _orders_totally_rows(facts: Facts, select: exp.Select) -> bool:
-    order = select.args.get("order")
-    return order is not None and _identifies_row(facts, select, [ordered.this for ordered in order.expressions])
-
-
-def _identifies_row(facts: Facts, select: exp.Select, keys: list[exp.Expr]) -> bool:
-    """Whether ``keys`` tell apart any two rows that the windows or aggregates of ``select`` range over."""
+def _identifying(facts: Facts, select: exp.Select, keys: list[exp.Expr]) -> Premises | None:
+    """Premises under which ``keys`` tell apart any two rows that the windows or aggregates of ``select`` range over."""
     columns: set[ColumnKey] = {column_key(bare) for key in keys if isinstance(bare := unwrap(key), exp.Column)}
     known, premises = facts.determined(select, columns)
-    if not _guaranteed(premises):
-        return False
     group = select.args.get("group")
     if group is not None:
         texts = {key.sql(facts.dialect) for key in keys}
-        return not has_grouping_sets(select) and all(
+        whole = not has_grouping_sets(select) and all(
             (isinstance(bare := unwrap(entry), exp.Column) and column_key(bare) in known) or bare.sql(facts.dialect) in texts
             for entry in group.expressions
         )
+        return premises if whole else None
     sources = facts.sources(select)
     if not sources or select.args.get("laterals"):
-        return False
+        return None
     if any(source.join is not None and source.join.side in ("RIGHT", "FULL") for source in sources.values()):
-        return False
-    return all(
-        _guaranteed(facts.unique_source(source, {name for alias, name in known if alias == source.alias}))
-        for source in sources.values()
-    )
+        return None
+    for source in sources.values():
+        unique = facts.unique_source(source, {name for alias, name in known if alias == source.alias})
+        if unique is None:
+            return None
+        premises |= unique
+    return premises
 
 
 def _guaranteed(premises: Premises | None) -> bool:

@@ -103,10 +103,16 @@ def _comparison(predicate: exp.Expr, outer_columns: set[int]) -> Comparison | No
 
 def scalar_subqueries(facts: Facts) -> Iterator[tuple[exp.Subquery, exp.Select]]:
     """Subqueries that stand for a value and their bodies, in the order of the text."""
+    return iter(facts.once(_scalar_subqueries))
+
+
+def _scalar_subqueries(facts: Facts) -> tuple[tuple[exp.Subquery, exp.Select], ...]:
+    found = []
     for subquery in facts.tree.find_all(exp.Subquery, bfs=False):
         body = subquery.unnest()
         if isinstance(body, exp.Select) and len(body.expressions) == 1 and _stands_for_value(subquery):
-            yield subquery, body
+            found.append((subquery, body))
+    return tuple(found)
 
 
 def _stands_for_value(subquery: exp.Subquery) -> bool:

@@ -6,21 +6,24 @@ never "no". Facts read one tree and are valid as long as it is not changed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count as counting
+from typing import TypeVar, cast
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from querywright.sql import dependencies, nullability
 from querywright.sql.predicates import ColumnKey
-from querywright.sql.qualify import table_of
+from querywright.sql.qualify import complete_types, table_of
 from querywright.sql.schema import Schema, Table
+from querywright.sql.trees import Twins, copied
 from querywright.sql.volatility import deterministic
 from querywright.values import Premise
 
+Found = TypeVar("Found")
 Premises = frozenset[Premise]
 NONE_NEEDED: Premises = frozenset()
 
@@ -52,6 +55,28 @@ class Source:
         return isinstance(self.node, exp.Table) and self.query is not None
 
 
+def _twin(source: Source, twins: Twins) -> Source:
+    """A FROM entry of a tree in the copy of the tree."""
+    query = None if source.query is None else cast(exp.Query, twins[id(source.query)])
+    join = None if source.join is None else cast(exp.Join, twins[id(source.join)])
+    return Source(source.alias, twins[id(source.node)], source.table, query, join, source.nullable)
+
+
+def _calm(facts: Facts) -> bool:
+    return deterministic(facts.tree)
+
+
+def _homeless(facts: Facts) -> list[exp.Column]:
+    return [column for column in facts.tree.find_all(exp.Column) if column.table and facts.home(column) is None]
+
+
+def _within(node: exp.Expr, block: exp.Expr) -> bool:
+    current: exp.Expr | None = node
+    while current is not None and current is not block:
+        current = current.parent
+    return current is block
+
+
 class Facts:
     """Facts about one qualified tree; computed when asked for and kept.
 
@@ -65,19 +90,58 @@ class Facts:
         self._sources: dict[int, dict[str, Source]] = {}
         self._unique: dict[tuple[int, frozenset[str]], Premises | None] = {}
         self._pending: set[tuple[int, frozenset[str]]] = set()
+        self._changing = False
+        self._found: dict[Callable[[Facts], object], object] = {}
+        self._local: dict[tuple[int, int], tuple[exp.Expr, list[exp.Column]]] = {}
 
-    def settle(self) -> None:
-        """Find out what the structure of the tree tells: a rewrite asks for it while it changes the tree."""
-        for select in self.selects():
-            self.sources(select)
-        _ = self._homes
+    def during_changes(self) -> Facts:
+        """Facts about the tree while a rewrite changes it: what its structure told before stays known, all else is not kept."""
+        facts = Facts(self.tree, self.schema, self.dialect)
+        facts._keep(self._selects, self._homes, {id(select): self.sources(select) for select in self._selects})
+        return facts
+
+    def of_copy(self) -> tuple[Facts, Twins]:
+        """Like `during_changes`, about a copy of the tree, and the copy of each node."""
+        twins: Twins = {}
+        facts = Facts(copied(self.tree, positions=False, twins=twins), self.schema, self.dialect)
+        facts._keep(
+            tuple(cast(exp.Select, twins[id(select)]) for select in self._selects),
+            {id(twins[column]): cast(exp.Select, twins[id(home)]) for column, home in self._homes.items()},
+            {
+                id(twins[id(select)]): {alias: _twin(source, twins) for alias, source in self.sources(select).items()}
+                for select in self._selects
+            },
+        )
+        return facts, twins
+
+    def _keep(self, selects: tuple[exp.Select, ...], homes: dict[int, exp.Select], sources: dict[int, dict[str, Source]]) -> None:
+        self._selects, self._homes, self._sources, self.scopes = selects, homes, sources, {}
+        self._changing = True
+
+    def once(self, find: Callable[[Facts], Found]) -> Found:
+        """``find(facts)``, which several transforms ask for, found once as long as the tree is not changed."""
+        if self._changing:
+            return find(self)
+        if find not in self._found:
+            self._found[find] = find(self)
+        return cast(Found, self._found[find])
 
     # ------------------------------------------------------------------ structure
 
     @cached_property
+    def traversal(self) -> list[Scope]:
+        """sqlglot's scopes, inner blocks first."""
+        return traverse_scope(self.tree)
+
+    @cached_property
     def scopes(self) -> dict[int, Scope]:
         """sqlglot's scope of each query block, by ``id`` of the block."""
-        return {id(scope.expression): scope for scope in traverse_scope(self.tree)}
+        return {id(scope.expression): scope for scope in self.traversal}
+
+    def complete_types(self) -> None:
+        """Give the expressions of a tree that has no types their types."""
+        if self.tree.type is None:
+            complete_types(self.tree, self.traversal, self.schema, self.dialect)
 
     def scope(self, block: exp.Query) -> Scope | None:
         """The scope of a SELECT or set operation of the tree."""
@@ -161,13 +225,33 @@ class Facts:
 
     def references(self, select: exp.Select, alias: str) -> list[exp.Column]:
         """Every column in the tree that belongs to source ``alias`` of ``select``, correlated uses in nested queries included."""
-        homes = self._homes
-        return [column for column in select.find_all(exp.Column) if homes.get(id(column)) is select and column.table == alias]
+        if self._changing:
+            homes = self._homes
+            return [column for column in select.find_all(exp.Column) if homes.get(id(column)) is select and column.table == alias]
+        return list(self._columns.get((id(select), alias), ()))
+
+    def possible_references(self, select: exp.Select, alias: str) -> list[exp.Column]:
+        """`references`, and the columns in ``select`` of a table of that name of which it is not known where they belong."""
+        unknown = [column for column in self.once(_homeless) if column.table == alias and _within(column, select)]
+        return [*self.references(select, alias), *unknown]
+
+    @cached_property
+    def _columns(self) -> dict[tuple[int, str], list[exp.Column]]:
+        found: dict[tuple[int, str], list[exp.Column]] = {}
+        for column in self.tree.find_all(exp.Column):
+            home = self._homes.get(id(column))
+            if home is not None:
+                found.setdefault((id(home), column.table), []).append(column)
+        return found
 
     def local_columns(self, node: exp.Expr, select: exp.Select) -> list[exp.Column]:
         """Columns under ``node`` that belong to the FROM clause of ``select``."""
         homes = self._homes
-        return [column for column in node.find_all(exp.Column) if homes.get(id(column)) is select]
+        key = id(node), id(select)
+        if self._changing or key not in self._local:
+            # The node is kept with its columns, so that no other one can have its id.
+            self._local[key] = node, [column for column in node.find_all(exp.Column) if homes.get(id(column)) is select]
+        return list(self._local[key][1])
 
     def fresh_name(self, stem: str) -> str:
         """A name that no table, alias or column of the tree has: ``stem`` itself or ``stem_2``, ``stem_3``, …"""
@@ -179,7 +263,7 @@ class Facts:
 
     def deterministic(self, node: exp.Expr) -> bool:
         """Whether ``node`` gives the same value whenever it is evaluated within one statement."""
-        return deterministic(node)
+        return (not self._changing and self.once(_calm) and node.root() is self.tree) or deterministic(node)
 
     # ------------------------------------------------------------------ keys, dependencies, order
 

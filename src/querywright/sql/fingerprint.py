@@ -4,61 +4,97 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
-from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.generator import Generator
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from querywright.sql.predicates import conjunction, conjuncts
-from querywright.sql.trees import copied
+from querywright.sql.predicates import conjuncts
+from querywright.sql.trees import copied, dialect_named
 
 _FILTERED = (exp.Where, exp.Having, exp.Join, exp.Qualify)
+_NAMED = (exp.CTE, exp.Table, *_FILTERED)
 
 
-def fingerprint(qualified: exp.Query, dialect: str) -> str:
-    """Fingerprint of a qualified query; 16 hexadecimal digits."""
-    return hashlib.sha256(normalized(qualified, dialect).encode()).hexdigest()[:16]
+def fingerprint(qualified: exp.Query, dialect: str, scopes: Sequence[Scope] | None = None) -> str:
+    """Fingerprint of a qualified query; 16 hexadecimal digits. See `normalized` for ``scopes``."""
+    return hashlib.sha256(normalized(qualified, dialect, scopes).encode()).hexdigest()[:16]
 
 
-def normalized(qualified: exp.Query, dialect: str) -> str:
-    """The text whose hash is the fingerprint: aliases numbered, conjuncts sorted, comments and layout gone."""
-    tree = copied(qualified, typed=False, positions=False)
-    named = list(tree.find_all(exp.CTE, exp.Table, *_FILTERED))
-    _number_aliases(tree)
-    _number_common_tables(tree, named)
-    generator = Dialect.get_or_raise(dialect).generator(comments=False)
-    for node in reversed(named):  # nested conditions first
-        if not isinstance(node, _FILTERED):
-            continue
-        slot = "on" if isinstance(node, exp.Join) else "this"
-        operands = conjuncts(node.args.get(slot))
-        if len(operands) > 1:
-            # Printed once: what encloses it takes the text over.
-            node.set(slot, exp.Var(this=" AND ".join(sorted(generator.generate(part, copy=False) for part in operands))))
-        elif operands:
-            node.set(slot, conjunction(operands))
-    return generator.generate(tree, copy=False)
+def normalized(qualified: exp.Query, dialect: str, scopes: Sequence[Scope] | None = None) -> str:
+    """The text whose hash is the fingerprint: aliases numbered, conjuncts sorted, comments and layout gone.
+
+    ``scopes`` are sqlglot's, given for a tree of plain SQL (see `querywright.sql.settling`): nothing is copied then, since
+    printing leaves such a tree as it is.
+    """
+    nodes = list(qualified.walk())
+    if scopes is None or any(node.comments for node in nodes):
+        qualified = copied(qualified, typed=False, positions=False)
+        nodes, scopes = list(qualified.walk()), traverse_scope(qualified)
+    changes = _Changes()
+    try:
+        named = [node for node in nodes if isinstance(node, _NAMED)]
+        _number_aliases(scopes, changes)
+        _number_common_tables(qualified, named, changes)
+        generator = dialect_named(dialect).generator(comments=False)
+        for node in reversed(named):  # nested conditions first
+            if isinstance(node, _FILTERED):
+                _sort_conjuncts(node, generator, changes)
+        return generator.generate(qualified, copy=False)
+    finally:
+        changes.undo()
 
 
-def _number_aliases(tree: exp.Query) -> None:
+class _Changes:
+    """Arguments of nodes that are other ones for a while; no node that stays notices."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[dict[str, Any], str, object]] = []
+
+    def put(self, node: exp.Expr, name: str, value: exp.Expr) -> None:
+        """Make ``value``, a new node, an argument of ``node``."""
+        self._before.append((node.args, name, node.args.get(name)))
+        node.args[name] = value
+
+    def undo(self) -> None:
+        """Give all nodes their arguments back."""
+        for arguments, name, value in reversed(self._before):
+            if value is None:
+                del arguments[name]
+            else:
+                arguments[name] = value
+
+
+def _sort_conjuncts(node: exp.Expr, generator: Generator, changes: _Changes) -> None:
+    slot = "on" if isinstance(node, exp.Join) else "this"
+    operands = conjuncts(node.args.get(slot))
+    if len(operands) > 1:
+        # Printed once: what encloses it takes the text over.
+        changes.put(node, slot, exp.Var(this=" AND ".join(sorted(generator.generate(part, copy=False) for part in operands))))
+    elif operands and isinstance(operands[0], exp.Connector):
+        changes.put(node, slot, exp.Var(this=f"({generator.generate(operands[0], copy=False)})"))
+
+
+def _number_aliases(scopes: Sequence[Scope], changes: _Changes) -> None:
     """Rename sources to s1, s2, … in order of appearance.
 
     Column aliases stay: those of the outermost block are part of the answer.
     """
     count = 0
-    renamings: list[tuple[exp.Column, str]] = []
-    for scope in traverse_scope(tree):
+    found = [(scope.selected_sources, scope.columns) for scope in scopes]
+    for sources, columns in found:
         names: dict[str, str] = {}
-        for alias, (node, _) in scope.selected_sources.items():
+        for alias, (node, _) in sources.items():
             count += 1
             names[alias] = f"s{count}"
-            _set_alias(node, names[alias])
-        renamings += [(column, names[column.table]) for column in scope.columns if column.table and column.table in names]
-    for column, name in renamings:
-        column.set("table", exp.Identifier(this=name))
+            _set_alias(node, names[alias], changes)
+        for column in columns:
+            if column.table and column.table in names:
+                changes.put(column, "table", exp.Identifier(this=names[column.table]))
 
 
-def _number_common_tables(tree: exp.Query, named: Sequence[exp.Expr]) -> None:
+def _number_common_tables(tree: exp.Query, named: Sequence[exp.Expr], changes: _Changes) -> None:
     """Rename common table expressions to c1, c2, … in order of appearance."""
     if not any(isinstance(node, exp.CTE) for node in named):
         return
@@ -70,14 +106,14 @@ def _number_common_tables(tree: exp.Query, named: Sequence[exp.Expr]) -> None:
         return  # a name defined twice says nothing without its scope
     for node in named:
         if isinstance(node, exp.Table) and not node.db and node.name in names:
-            node.set("this", exp.Identifier(this=names[node.name]))
+            changes.put(node, "this", exp.Identifier(this=names[node.name]))
     for definition in definitions:
-        definition.args["alias"].set("this", exp.Identifier(this=names[definition.alias]))
+        changes.put(definition.args["alias"], "this", exp.Identifier(this=names[definition.alias]))
 
 
-def _set_alias(node: exp.Expr, name: str) -> None:
+def _set_alias(node: exp.Expr, name: str, changes: _Changes) -> None:
     alias = node.args.get("alias")
     if isinstance(alias, exp.TableAlias):
-        alias.set("this", exp.Identifier(this=name))
+        changes.put(alias, "this", exp.Identifier(this=name))
     else:
-        node.set("alias", exp.TableAlias(this=exp.Identifier(this=name)))
+        changes.put(node, "alias", exp.TableAlias(this=exp.Identifier(this=name)))

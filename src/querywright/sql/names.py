@@ -18,10 +18,15 @@ def needs_quotes(name: str, dialect: str) -> bool:
 
 def quote_names(tree: exp.Expr, dialect: str) -> None:
     """Quote the names in ``tree`` that cannot be printed and read again without: easily forgotten where names are made."""
-    reserved = _reserved(dialect)
     for name in tree.find_all(exp.Identifier):
-        if not name.quoted and (name.this in reserved or not exp.SAFE_IDENTIFIER_RE.match(name.this)):
+        if not name.quoted and unreadable(name.this, dialect):
             name.set("quoted", True)
+
+
+@lru_cache(maxsize=65_536)
+def unreadable(name: str, dialect: str) -> bool:
+    """Whether ``name`` cannot be printed without quotes and read again."""
+    return name in _reserved(dialect) or not exp.SAFE_IDENTIFIER_RE.match(name)
 
 
 @lru_cache(maxsize=8)

@@ -77,8 +77,8 @@ class Unread:
         names = {
             column.name.lower()
             for reader, source in self._readers[id(select)]
-            for column in reader.find_all(exp.Column)
-            if column.table == source.alias and self._facts.home(column) in (reader, None) and not self.contains(column)
+            for column in self._facts.possible_references(reader, source.alias)
+            if not self.contains(column)
         }
         own = {column.name.lower() for column in select.find_all(exp.Column) if not column.table}
         return names | own

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from sqlglot import MappingSchema, exp
 from sqlglot.errors import OptimizeError, SchemaError
-from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.annotate_types import TypeAnnotator, annotate_types
 from sqlglot.optimizer.qualify import qualify as sqlglot_qualify
+from sqlglot.optimizer.scope import Scope
 
 from querywright.errors import QueryError
 from querywright.sql.names import quote_names
@@ -65,10 +66,12 @@ def _qualified(tree: exp.Query, schema: Schema, dialect: str, output_names: Sequ
         raise QueryError(f"{source} does not fit the database: {message}.", _column_remedy(message, schema)) from error
 
 
-def complete_types(qualified: exp.Query, schema: Schema, dialect: str) -> None:
-    """Give the expressions of a tree that was qualified without types their types."""
-    if qualified.type is None:
-        annotate_types(qualified, schema=mapping_schema(schema, dialect), dialect=dialect)
+def complete_types(qualified: exp.Query, scopes: Iterable[Scope], schema: Schema, dialect: str) -> None:
+    """Give the expressions of a tree with these ``scopes`` that was qualified without types their types."""
+    annotator = TypeAnnotator(mapping_schema(schema, dialect))
+    for scope in scopes:
+        annotator.annotate_scope(scope)
+    annotator.annotate(qualified, annotate_scope=False)
 
 
 def table_of(node: exp.Table, schema: Schema) -> Table | None:

@@ -90,6 +90,11 @@ class Schema:
         """Tables by lower-case name."""
         return {table.name.lower(): table for table in self.tables}
 
+    @cached_property
+    def column_names(self) -> Mapping[str, frozenset[str]]:
+        """The columns of each table, all names in lower case."""
+        return {name: frozenset(column.name.lower() for column in table.columns) for name, table in self.by_name.items()}
+
     def table(self, name: str) -> Table | None:
         """The table of that name, ignoring case."""
         return self.by_name.get(name.lower())

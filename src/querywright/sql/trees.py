@@ -5,22 +5,29 @@ Types are never changed in place, so copies share them.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 
 Tree = TypeVar("Tree", bound=exp.Expr)
+Twins = dict[int, exp.Expr]
+"""The copies of the nodes of a tree, by the ``id`` of the node."""
 
 
-def copied(tree: Tree, *, typed: bool = True, positions: bool = True) -> Tree:
+def copied(tree: Tree, *, typed: bool = True, positions: bool = True, twins: Twins | None = None) -> Tree:
     """A deep copy of ``tree`` that shares only the types of its nodes.
 
-    Without ``typed`` it has no types; without ``positions`` its nodes do not know where they stand in the text.
+    Without ``typed`` it has no types; without ``positions`` its nodes do not know where they stand in the text. ``twins`` is
+    told the copy of each node.
     """
     root = type(tree)()
     pending: list[tuple[exp.Expr, exp.Expr]] = [(tree, root)]
     while pending:
         node, copy = pending.pop()
+        if twins is not None:
+            twins[id(node)] = copy
         if node.comments is not None:
             copy.comments = list(node.comments)
         if positions and node._meta is not None:
@@ -51,4 +58,11 @@ def copied(tree: Tree, *, typed: bool = True, positions: bool = True) -> Tree:
 
 def printed(tree: exp.Expr, dialect: str, *, comments: bool = True, identify: bool = False, pretty: bool = False) -> str:
     """The SQL of ``tree``, which stays as it is although sqlglot's generator rewrites what it prints."""
-    return copied(tree, positions=False).sql(dialect, copy=False, comments=comments, identify=identify, pretty=pretty)
+    generator = dialect_named(dialect).generator(comments=comments, identify=identify, pretty=pretty)
+    return generator.generate(copied(tree, positions=False), copy=False)
+
+
+@lru_cache(maxsize=32)
+def dialect_named(name: str) -> Dialect:
+    """sqlglot's dialect of that name, which is not made anew each time."""
+    return Dialect.get_or_raise(name)

@@ -90,7 +90,7 @@ def _whole_partitions(keys: list[exp.Expr], used: list[exp.Expr], select: exp.Se
 
 
 def _texts(nodes: list[exp.Expr], facts: Facts) -> set[str]:
-    return {unwrap(node).sql(facts.dialect) for node in nodes}
+    return {printed(unwrap(node), facts.dialect) for node in nodes}
 
 
 def _first_select(query: exp.Query) -> exp.Select:

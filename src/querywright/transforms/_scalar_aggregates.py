@@ -68,6 +68,14 @@ def counts(call: exp.Expr) -> bool:
 
 def scalar_aggregates(facts: Facts) -> Iterator[ScalarAggregate | Blocked]:
     """Correlated scalar aggregate subqueries of the tree, in the order of the text."""
+    return iter(facts.once(_scalar_aggregates))
+
+
+def _scalar_aggregates(facts: Facts) -> tuple[ScalarAggregate | Blocked, ...]:
+    return tuple(_correlated(facts))
+
+
+def _correlated(facts: Facts) -> Iterator[ScalarAggregate | Blocked]:
     for subquery, body in scalar_subqueries(facts):
         calls = _calls(body)
         if not calls or body.args.get("group"):

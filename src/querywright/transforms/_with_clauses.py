@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -33,10 +34,15 @@ def readings(cte: exp.CTE, facts: Facts) -> list[Reading]:
         for source in facts.sources(select).values()
         if source.common and source.query is cte.this
     ]
-    mentions = [table for table in facts.tree.find_all(exp.Table) if table.name.lower() == name]
-    definitions = [other for other in facts.tree.find_all(exp.CTE) if other.alias.lower() == name]
-    plain = len(mentions) == len(found) and len(definitions) == 1 and not cte.args["alias"].args.get("columns")
+    mentions, definitions = facts.once(_names)
+    plain = mentions[name] == len(found) and definitions[name] == 1 and not cte.args["alias"].args.get("columns")
     return found if plain and not (cte.parent is not None and cte.parent.args.get("recursive")) else []
+
+
+def _names(facts: Facts) -> tuple[Counter[str], Counter[str]]:
+    """How often each name is read as a table, and how often it is defined."""
+    tables, definitions = facts.tree.find_all(exp.Table), facts.tree.find_all(exp.CTE)
+    return Counter(table.name.lower() for table in tables), Counter(definition.alias.lower() for definition in definitions)
 
 
 def repeatable(query: exp.Expr, facts: Facts) -> bool:

@@ -12,12 +12,13 @@ from sqlglot import exp
 from querywright.errors import ContractError, QueryError
 from querywright.registry import plugins
 from querywright.sql.facts import Facts
+from querywright.sql.fingerprint import fingerprint
 from querywright.sql.names import quote_names
 from querywright.sql.paths import path_of
-from querywright.sql.qualify import complete_types
 from querywright.sql.requalify import requalify_text
 from querywright.sql.schema import Schema
-from querywright.sql.trees import copied
+from querywright.sql.settling import settle
+from querywright.sql.trees import printed
 from querywright.transforms._relocation import relocated
 from querywright.transforms.protocol import Blocked, Site, Transform
 from querywright.values import Step
@@ -44,11 +45,29 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A qualified tree after one step, without types until it is surveyed; ``text`` is the SQL it was read from."""
+    """The qualified tree of ``facts`` after one step, without types until it is surveyed.
 
-    tree: exp.Query
+    ``settled``: the tree is plain SQL, which did not have to be printed and read again.
+    """
+
+    facts: Facts
     step: Step
-    text: str
+    settled: bool
+
+    @property
+    def tree(self) -> exp.Query:
+        """The tree, which is used up where it is rewritten further."""
+        return self.facts.tree
+
+    @property
+    def text(self) -> str:
+        """The SQL of the tree."""
+        return printed(self.tree, self.facts.dialect)
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the tree."""
+        return fingerprint(self.tree, self.facts.dialect, self.facts.traversal if self.settled else None)
 
 
 def transforms(engine: str | None = None) -> dict[str, Transform]:
@@ -64,8 +83,8 @@ def survey(
 
     A tree without types gets them.
     """
-    complete_types(tree, schema, dialect)
     facts = facts or Facts(tree, schema, dialect)
+    facts.complete_types()
     findings: list[Finding] = []
     obstacles: list[Obstacle] = []
     known = transforms()
@@ -80,21 +99,24 @@ def survey(
     return findings, obstacles
 
 
-def apply(tree: exp.Query, schema: Schema, dialect: str, name: str, index: int, site: Site | None = None) -> Rewritten:
-    """Apply transform ``name`` at its site number ``index``; ``tree`` stays as it is.
+def apply(
+    tree: exp.Query, schema: Schema, dialect: str, name: str, index: int, site: Site | None = None, facts: Facts | None = None
+) -> Rewritten:
+    """Apply transform ``name`` at its site number ``index``; ``tree``, whose ``facts`` may be known already, stays as it is.
 
     ``site`` is that site, where `survey` found it in ``tree`` already.
 
     Raises `ContractError` where the transform returns something that does not qualify, or changes the output columns.
     """
-    site = site or _site(name, Facts(tree, schema, dialect), index)
+    facts = facts or Facts(tree, schema, dialect)
+    site = site or _site(name, facts, index)
     if site is None:
         raise ContractError(f"transform {name} has no site {index}.", "Use an index that survey() returned.")
-    return _rewritten_copy(name, site, Facts(tree, schema, dialect))
+    return _rewritten_copy(name, site, facts)
 
 
 def _site(name: str, facts: Facts, index: int = 0) -> Site | None:
-    complete_types(facts.tree, facts.schema, facts.dialect)
+    facts.complete_types()
     sites = (found for found in transforms()[name].find(facts.tree, facts) if isinstance(found, Site))
     return next(islice(sites, index, None), None)
 
@@ -103,10 +125,8 @@ def _rewritten_copy(name: str, site: Site, facts: Facts) -> Rewritten:
     """Rewrite a copy of the tree of ``facts``."""
     if site.node.root() is not facts.tree:
         raise ContractError(f"The site of transform {name} is not one of this tree.", "Use a site that survey() found in it.")
-    copy = copied(facts.tree, positions=False)
-    private = Facts(copy, facts.schema, facts.dialect)
-    private.settle()
-    return _rewritten(name, relocated(site, facts.tree, copy), private)
+    private, twins = facts.of_copy()
+    return _rewritten(name, relocated(site, twins), private)
 
 
 def _rewritten(name: str, site: Site, facts: Facts) -> Rewritten:
@@ -115,41 +135,51 @@ def _rewritten(name: str, site: Site, facts: Facts) -> Rewritten:
     path = path_of(site.node)
     premises = tuple(sorted(site.premises, key=lambda p: (p.table, p.kind, p.columns)))
     changed = transforms()[name].rewrite(site, facts)
-    quote_names(changed, dialect)
-    text = changed.sql(dialect, copy=False)
+    settled = settle(changed, schema, dialect, names)
+    known = settled or Facts(_reread(name, changed, facts, names), schema, dialect)
+    if known.tree.named_selects != names:
+        raise ContractError(f"transform {name} changed the output columns {names} to {known.tree.named_selects}.")
+    return Rewritten(known, Step(name, path, premises), settled is not None)
+
+
+def _reread(name: str, changed: exp.Query, facts: Facts, output_names: Sequence[str]) -> exp.Query:
+    """What transform ``name`` made, printed and read again."""
+    quote_names(changed, facts.dialect)
+    text = changed.sql(facts.dialect, copy=False)
     try:
-        qualified = requalify_text(text, schema, dialect, names, f"the output of transform {name}")
+        return requalify_text(text, facts.schema, facts.dialect, output_names, f"the output of transform {name}")
     except QueryError as error:
         raise ContractError(f"transform {name} produced SQL that does not bind: {error.message}\n{text}") from error
-    if qualified.named_selects != names:
-        raise ContractError(f"transform {name} changed the output columns {names} to {qualified.named_selects}.")
-    return Rewritten(qualified, Step(name, path, premises), text)
 
 
 def apply_everywhere(
-    tree: exp.Query, schema: Schema, dialect: str, name: str, limit: int = 32, first: Rewritten | None = None
+    tree: exp.Query,
+    schema: Schema,
+    dialect: str,
+    name: str,
+    limit: int = 32,
+    first: Rewritten | None = None,
+    facts: Facts | None = None,
 ) -> Rewritten | None:
     """Apply a transform at its first site again and again until none is left; None where there is no site.
 
-    ``first`` is what `apply` made of site 0, where that is known.
+    The ``facts`` of ``tree`` may be known already; ``first`` is what `apply` made of site 0, where that is known.
 
-    Raises `ContractError` where a transform keeps finding sites beyond ``limit`` or produces what it was given.
+    Raises `ContractError` where a transform keeps finding sites beyond ``limit``.
     """
     done = [] if first is None else [first]
     while len(done) < limit:
-        facts = Facts(done[-1].tree if done else tree, schema, dialect)
+        facts = done[-1].facts if done else facts or Facts(tree, schema, dialect)
         site = _site(name, facts)
         if site is None:
             break
         shared = not done or done[-1] is first
-        further = _rewritten_copy(name, site, facts) if shared else _rewritten(name, site, facts)
-        if done and further.text == done[-1].text:
-            raise ContractError(f"transform {name} rewrote a query into itself.")
-        done.append(further)
+        done.append(_rewritten_copy(name, site, facts) if shared else _rewritten(name, site, facts.during_changes()))
     else:
         raise ContractError(f"transform {name} still finds sites after {limit} applications.")
     if not done:
         return None
     steps = [rewritten.step for rewritten in done]
     premises = tuple(dict.fromkeys(premise for step in steps for premise in step.premises))
-    return Rewritten(done[-1].tree, Step(name, ", ".join(dict.fromkeys(step.path for step in steps)), premises), done[-1].text)
+    last, path = done[-1], ", ".join(dict.fromkeys(step.path for step in steps))
+    return Rewritten(last.facts, Step(name, path, premises), last.settled)

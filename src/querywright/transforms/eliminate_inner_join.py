@@ -39,7 +39,7 @@ class KeyJoinSite(Site):
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """Inner joined tables of which only a key is used."""
-    unread = Unread(facts)
+    unread = facts.once(Unread)
     for select in facts.selects():
         joins: list[exp.Join] = select.args.get("joins") or []
         if not joins or reads_whole_rows(select) or any(j.side in ("RIGHT", "FULL") or j.method for j in joins):
@@ -70,9 +70,7 @@ def _removal(facts: Facts, select: exp.Select, source: Source, unread: Unread) -
 
 def _columns(facts: Facts, select: exp.Select, source: Source) -> list[exp.Column]:
     """Columns of ``source``; those of unknown home count."""
-    return [
-        column for column in select.find_all(exp.Column) if column.table == source.alias and facts.home(column) in (select, None)
-    ]
+    return facts.possible_references(select, source.alias)
 
 
 def _replaceable(facts: Facts, select: exp.Select, join: KeyJoin, column: exp.Column) -> bool:

@@ -30,7 +30,7 @@ ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """LEFT JOINs that are read nowhere but in their own ON."""
-    unread = Unread(facts)
+    unread = facts.once(Unread)
     for select in facts.selects():
         for source in facts.sources(select).values():
             join = source.join

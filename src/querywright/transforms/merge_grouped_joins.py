@@ -34,6 +34,7 @@ from querywright.sql.facts import Facts, Premises, Source
 from querywright.sql.failures import may_fail
 from querywright.sql.nullability import has_grouping_sets
 from querywright.sql.predicates import conjunction, conjuncts, disjunction, disjuncts, set_where, unwrap, where_conjuncts
+from querywright.sql.trees import printed
 from querywright.transforms._from_clause import leave_out
 from querywright.transforms._global_aggregates import aggregate_calls, filtered, ignores_nulls
 from querywright.transforms._key_joins import inner
@@ -111,8 +112,8 @@ def _grouped(source: Source, facts: Facts) -> Grouped | None:
         return None
     outputs = {projection.alias_or_name: unwrap(projection.unalias()) for projection in body.expressions}
     keys = list(outputs.values()) if distinct is not None else [unwrap(node) for node in group.expressions] if group else []
-    filters = {part.sql(facts.dialect): part for part in where_conjuncts(body)}
-    return Grouped(source, body, {key.sql(facts.dialect): key for key in keys}, filters, outputs) if keys else None
+    filters = {printed(part, facts.dialect): part for part in where_conjuncts(body)}
+    return Grouped(source, body, {printed(key, facts.dialect): key for key in keys}, filters, outputs) if keys else None
 
 
 def _examine(select: exp.Select, first: Grouped, other: Grouped, facts: Facts) -> Merger | Blocked | None:
@@ -165,7 +166,7 @@ def _hidden(alias: str, reference: exp.Column, select: exp.Select, facts: Facts)
 
 
 def _tables(body: exp.Select, facts: Facts) -> list[str]:
-    return [part.sql(facts.dialect) for part in (body.args["from_"], *(body.args.get("joins") or []))]
+    return [printed(part, facts.dialect) for part in (body.args["from_"], *(body.args.get("joins") or []))]
 
 
 def _joined_plainly(join: exp.Join | None) -> bool:

@@ -28,6 +28,7 @@ from sqlglot import exp
 from querywright.sql.facts import Facts
 from querywright.sql.order import order_sensitive_calls
 from querywright.sql.predicates import conjunction, conjuncts, disjunction, disjuncts, unwrap, where_conjuncts
+from querywright.sql.trees import copied
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "or_to_union"
@@ -78,15 +79,15 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     current = site.node
     exclusions: list[exp.Expr] = []
     for branch in site.branches:
-        accepted = disjunction(operand.copy() for operand in branch)
-        condition = conjunction([*conjuncts(accepted), *(exclusion.copy() for exclusion in exclusions)])
+        accepted = disjunction(copied(operand) for operand in branch)
+        condition = conjunction([*conjuncts(accepted), *(copied(exclusion) for exclusion in exclusions)])
         assert accepted is not None and condition is not None
-        exclusions.append(exp.Not(this=exp.Is(this=exp.Paren(this=unwrap(accepted).copy()), expression=exp.true())))
+        exclusions.append(exp.Not(this=exp.Is(this=exp.Paren(this=copied(unwrap(accepted))), expression=exp.true())))
         current = current.replace(condition)
-        part = exp.Select(expressions=[projection.copy() for projection in projections])
+        part = exp.Select(expressions=[copied(projection) for projection in projections])
         for clause in _SOURCE_CLAUSES:
             value = select.args.get(clause)
-            part.set(clause, [join.copy() for join in value] if isinstance(value, list) else value.copy() if value else None)
+            part.set(clause, [copied(join) for join in value] if isinstance(value, list) else copied(value) if value else None)
         union = part if union is None else exp.Union(this=union, expression=part, distinct=False)
     derived = exp.Subquery(this=union, alias=exp.TableAlias(this=exp.to_identifier(name)))
     select.set("from_", exp.From(this=derived))

@@ -69,7 +69,8 @@ class Transform(Protocol):
     def rewrite(self, site: Site, facts: Facts) -> exp.Query:
         """Change the tree (``facts.tree``, a private copy) at ``site`` and return its root.
 
-        New columns must be written with their table; the driver qualifies the result again. Output columns keep their names.
+        New columns must be written with their table; the driver settles what reading the text would settle. Output columns keep
+        their names.
         """
         ...
 

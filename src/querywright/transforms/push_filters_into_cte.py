@@ -165,7 +165,7 @@ def _narrowed(body: exp.Query, groups: tuple[tuple[Reader, ...], ...] | list[tup
 
 
 def _without_alias(predicate: exp.Expr) -> exp.Expr:
-    copy = predicate.copy()
+    copy = copied(predicate)
     for column in copy.find_all(exp.Column):
         column.set("table", None)
     return copy

@@ -33,6 +33,7 @@ from querywright.sql.facts import NONE_NEEDED, Facts, Premises, Source
 from querywright.sql.failures import may_fail
 from querywright.sql.order import order_sensitive_calls
 from querywright.sql.predicates import conjuncts, equated_columns, set_where
+from querywright.sql.trees import printed
 from querywright.transforms._filter_passage import premises_inside, push_inside
 from querywright.transforms._key_joins import inner, inner_filters
 from querywright.transforms._with_clauses import Reading, readings, repeatable
@@ -171,7 +172,7 @@ def _union(keys: list[exp.Select]) -> exp.Query:
 
 
 def _text(query: exp.Expr, facts: Facts) -> str:
-    return query.unnest().sql(facts.dialect) if isinstance(query, exp.Subquery) else query.sql(facts.dialect)
+    return printed(query.unnest() if isinstance(query, exp.Subquery) else query, facts.dialect)
 
 
 def _membership(column: str) -> exp.In:

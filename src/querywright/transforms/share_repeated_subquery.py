@@ -19,6 +19,7 @@ Example:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -50,10 +51,15 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     visible = {cte.alias.lower() for cte in clause.expressions} if clause is not None else set()
     if len(common) != len(set(common)) or any(part.args.get("recursive") for part in query.find_all(exp.With)):
         return
-    same: dict[str, list[exp.Query]] = {}
+    blocks: list[tuple[tuple[str, ...], exp.Query]] = []
     for block in _subqueries(query):
-        local = {table.name.lower() for table in block.find_all(exp.Table)} & set(common)
-        if _works(block) and local <= visible and self_contained(block, facts):
+        tables = tuple(sorted(table.name.lower() for table in block.find_all(exp.Table)))
+        if _works(block) and {*tables} & {*common} <= visible and self_contained(block, facts):
+            blocks.append((tables, block))
+    often = Counter(tables for tables, _ in blocks)
+    same: dict[str, list[exp.Query]] = {}
+    for tables, block in blocks:
+        if often[tables] > 1:
             same.setdefault(normalized(block, facts.dialect), []).append(block)
     for copies in same.values():
         if len(copies) < 2:

@@ -75,7 +75,6 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
 def _transfers(
     select: exp.Select, join: exp.Join | None, equalities: list[exp.Expr], everywhere: list[exp.Expr], facts: Facts
 ) -> Iterator[Transfer]:
-    present = {printed(part, facts.dialect) for part in (*everywhere, *equalities)}
     found: dict[str, exp.Expr] = {}
     for equality in equalities:
         pair = equated_columns(equality)
@@ -88,11 +87,12 @@ def _transfers(
                 continue
             for part in everywhere:
                 copy = _transferred(part, own, other, facts)
-                text = printed(copy, facts.dialect) if copy is not None else ""
-                if copy is not None and text not in present:
-                    found[text] = copy
-    if found:
-        yield Transfer(select, join, tuple(found.values()))
+                if copy is not None:
+                    found[printed(copy, facts.dialect)] = copy
+    present = {printed(part, facts.dialect) for part in (*everywhere, *equalities)} if found else set()
+    added = tuple(copy for text, copy in found.items() if text not in present)
+    if added:
+        yield Transfer(select, join, added)
 
 
 def _transferred(part: exp.Expr, own: exp.Column, other: exp.Column, facts: Facts) -> exp.Expr | None:

@@ -6,11 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from sqlglot import exp
-
 from querywright.engines.protocol import Connection
 from querywright.errors import StatementError, StatementOutOfMemory
-from querywright.sql.parse import parse_query
 from querywright.values import Bindings
 from querywright.verification.compare import Difference, Terms
 from querywright.verification.rows import Row, same_sequence, unmatched
@@ -69,30 +66,6 @@ def difference(
         keys = [position for position in range(len(original.types)) if position not in floating]
     if not same_sequence(original.rows, candidate.rows, keys, floating):
         return Difference("Both return the same rows, but in a different order.", original.rows[:_SHOWN], candidate.rows[:_SHOWN])
-    return None
-
-
-def with_limit(text: str, dialect: str, rows: int, *, everywhere: bool = False) -> str | None:
-    """``text`` with its outermost literal LIMIT lowered to ``rows``; None where it has none that is larger.
-
-    ``everywhere`` also lowers equal limits inside, into which a rewrite may have copied the outermost one.
-    """
-    tree = parse_query(text, dialect)
-    number = outer_limit(tree)
-    if number is None or number <= rows:
-        return None
-    for limit in tree.find_all(exp.Limit):
-        query = limit.parent
-        if query is tree or (everywhere and isinstance(query, exp.Query) and outer_limit(query) == number):
-            limit.set("expression", exp.Literal.number(rows))
-    return tree.sql(dialect)
-
-
-def outer_limit(tree: exp.Query) -> int | None:
-    """The number in the outermost LIMIT, None where there is none or it is not a literal."""
-    limit = tree.args.get("limit")
-    if isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal) and limit.expression.name.isdigit():
-        return int(limit.expression.name)
     return None
 
 

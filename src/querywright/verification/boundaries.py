@@ -47,7 +47,7 @@ _CALENDAR = (
 )
 _CALENDAR_NAMES = ("date", "time", "datetime", "julianday", "unixepoch", "strftime", "date_part", "datepart", "epoch")
 
-_TEXTS: tuple[Value, ...] = ("", " ", "a", "A", " a", "a ", " a b ", "B", "10", "9")
+_TEXTS: tuple[Value, ...] = ("", " ", "a", "A", " a", "a ", " a b ", "B", "10", "9", "é", "É")
 _INTEGERS: tuple[Value, ...] = (-7, -3, -1, 0, 1, 2, 3, 4, 5, 7)
 _FRACTIONS = ("-1.5", "-1", "-0.5", "0", "0.005", "0.5", "1", "1.25", "1.5", "2.5", "2.675", "3")
 _PARTS: dict[type[exp.Expr], str] = {
@@ -75,7 +75,8 @@ def boundaries(expression: exp.Expr, environment: Environment) -> Iterator[tuple
             yield from _reached(side, bound, environment, 0)
     literals = [node for node in nodes if isinstance(node, exp.Literal)][:_MOST_LITERALS]
     texts = [part for node in literals if node.is_string for part in _patterns(node)]
-    numbers = [int(node.name) for node in literals if not node.is_string and node.name.isdigit()]
+    numbers = [number for node in literals if (number := _whole(node))]
+    numbers += [sum(map(_whole, parts)) for parts in _operand_numbers(nodes) if len(parts) > 1]
     calendar = any(isinstance(node, _CALENDAR) or _name(node) in _CALENDAR_NAMES for node in nodes)
     arithmetic = any(isinstance(node, _ARITHMETIC) for node in nodes)
     for variable in variables(expression, environment, windows=True):
@@ -117,6 +118,8 @@ def text_boundaries(texts: Iterable[str], lengths: Iterable[int]) -> Iterator[Va
         for exact in (length - 1, length, length + 1):
             if 0 < exact <= _LONGEST_TEXT:
                 yield ("abcdefghij" * (exact // 10 + 1))[:exact]
+        if 0 < length <= _LONGEST_TEXT:
+            yield "é" * length  # as many characters, but more bytes
 
 
 def moments_written(pattern: str, target: str | int | Decimal) -> Iterator[datetime.datetime]:
@@ -334,6 +337,18 @@ def _patterns(literal: exp.Literal) -> list[str]:
 
 def _name(node: exp.Expr) -> str:
     return node.name.lower() if isinstance(node, exp.Anonymous) else ""
+
+
+def _operand_numbers(nodes: Iterable[exp.Expr]) -> Iterator[list[exp.Literal]]:
+    """The numbers among the operands of each function: where a text ends that starts somewhere and has some length."""
+    for node in nodes:
+        if isinstance(node, exp.Func):
+            yield [part for part in node.iter_expressions() if isinstance(part, exp.Literal) and _whole(part)]
+
+
+def _whole(literal: exp.Literal) -> int:
+    """The number of a literal, 0 for texts and fractions."""
+    return int(literal.name) if not literal.is_string and literal.name.isdigit() else 0
 
 
 def _nested(node: exp.Expr) -> bool:

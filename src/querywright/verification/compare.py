@@ -13,19 +13,22 @@ outermost LIMIT of the original cuts through ties, the candidate may choose othe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 
 from sqlglot import exp
 
 from querywright.engines.protocol import Connection
+from querywright.engines.session import timed
 from querywright.sql.ambiguity import ambiguities, floating_columns
 from querywright.sql.facts import Facts
 from querywright.sql.parse import parse_query
 from querywright.sql.predicates import unwrap
+from querywright.values import Run
 from querywright.verification.pieces import agreeing, pieces
 from querywright.verification.rows import Row, unmatched
-from querywright.verification.stored import ORIGINAL, Stored, columns_of, is_floating, quoted
+from querywright.verification.stored import Stored, columns_of, is_floating, quoted
 
 _CANDIDATE = "querywright_candidate"
 _CELLS = "querywright_cells"
@@ -76,13 +79,16 @@ class Comparison:
     """The outcome of a comparison of ``rows`` original rows: equal unless ``difference``.
 
     ``undecided`` says why neither equality nor a difference could be established; ``refined`` that the candidate made
-    another valid choice among ties.
+    another valid choice among ties. ``found`` is the number of the candidate's rows and ``run`` how long storing
+    them took, None where it was not run.
     """
 
     rows: int
     difference: Difference | None = None
     undecided: str = ""
     refined: bool = False
+    found: int | None = None
+    run: Run | None = field(default=None, compare=False)
 
     @property
     def equal(self) -> bool:
@@ -142,12 +148,13 @@ def compare(connection: Connection, original: Stored, sql: str, terms: Terms) ->
     mismatch = column_difference(original.described, described, terms)
     if mismatch is not None:
         return Comparison(original.rows, mismatch)
-    rows = connection.store(_CANDIDATE, sql, original.bindings)
+    rows, run = timed(partial(connection.store, _CANDIDATE, sql, original.bindings))
     try:
         if rows != original.rows:
             found = Difference(f"The original returns {original.rows} rows, the candidate {rows}.")
-            return Comparison(original.rows, found)
-        return _Comparer(connection, original, terms, [kind for _, kind in described]).comparison()
+            return Comparison(original.rows, found, found=rows, run=run)
+        comparison = _Comparer(connection, original, terms, [kind for _, kind in described]).comparison()
+        return replace(comparison, found=rows, run=run)
     finally:
         connection.drop(_CANDIDATE)
 
@@ -191,7 +198,7 @@ class _Comparer:
         both = [*enumerate(kind for _, kind in original.described), *enumerate(kinds)]
         self.floating = frozenset(i for i, kind in both if is_floating(kind) or (not kind and i in terms.floating))
         self.columns = {
-            ORIGINAL: original.columns,
+            original.table: original.columns,
             _CANDIDATE: columns_of(connection, _CANDIDATE),
         }
         self.every = range(len(original.columns))
@@ -200,7 +207,7 @@ class _Comparer:
         rows = self.original.rows
         if rows == 0 or self.in_step(self.every):
             return Comparison(rows)
-        if not self.included() and self.exists(self.signed(ORIGINAL, _CANDIDATE)):
+        if not self.included() and self.exists(self.signed(self.original.table, _CANDIDATE)):
             left, right, undecided = self.leftovers()
             if undecided:
                 return Comparison(rows, undecided=undecided)
@@ -220,12 +227,12 @@ class _Comparer:
 
     def in_step(self, positions: Sequence[int]) -> bool:
         """Whether the n-th rows of both sides agree at ``positions``, for every n."""
-        ours, theirs = self.columns[ORIGINAL], self.columns[_CANDIDATE]
+        ours, theirs = self.columns[self.original.table], self.columns[_CANDIDATE]
         tests = [f"NOT ({self.same(f'o.{quoted(ours[i])}', f'c.{quoted(theirs[i])}')})" for i in positions]
         paired = (
-            f"{quoted(ORIGINAL)} AS o POSITIONAL JOIN {quoted(_CANDIDATE)} AS c"
+            f"{quoted(self.original.table)} AS o POSITIONAL JOIN {quoted(_CANDIDATE)} AS c"
             if self.terms.dialect == "duckdb"
-            else f"{quoted(ORIGINAL)} AS o JOIN {quoted(_CANDIDATE)} AS c ON o.rowid = c.rowid"
+            else f"{quoted(self.original.table)} AS o JOIN {quoted(_CANDIDATE)} AS c ON o.rowid = c.rowid"
         )
         return not self.exists(f"SELECT 1 FROM {paired} WHERE {' OR '.join(tests)}")
 
@@ -236,14 +243,14 @@ class _Comparer:
         """
         if not self.original.duplicate_free:
             return False
-        names = list(zip(self.columns[ORIGINAL], self.columns[_CANDIDATE], strict=True))
+        names = list(zip(self.columns[self.original.table], self.columns[_CANDIDATE], strict=True))
         same = [self.same(f"o.{quoted(a)}", f"c.{quoted(b)}") for a, b in names]
         if self.original.key is not None:
             over = f"o.{quoted(names[self.original.key][0])} = c.{quoted(names[self.original.key][1])}"
             rest = " AND ".join(test for position, test in enumerate(same) if position != self.original.key) or "TRUE"
             return self.included_by_key(over, rest)
         partner = f"SELECT 1 FROM {quoted(_CANDIDATE)} AS c WHERE {' AND '.join(same)}"
-        missing = f"SELECT COUNT(*) FROM {quoted(ORIGINAL)} AS o WHERE NOT EXISTS ({partner})"
+        missing = f"SELECT COUNT(*) FROM {quoted(self.original.table)} AS o WHERE NOT EXISTS ({partner})"
         return self.connection.fetch(missing).rows[0][0] == 0
 
     def included_by_key(self, over: str, rest: str) -> bool:
@@ -252,7 +259,7 @@ class _Comparer:
         Cheaper than joining on whole rows. Cheaper still is to compare row by row, where the candidate has the rows of the
         original in a few long pieces. Else the row numbers that meet an equal row are counted once each, in a bitmap.
         """
-        ours, theirs, rows = quoted(ORIGINAL), quoted(_CANDIDATE), self.original.rows
+        ours, theirs, rows = quoted(self.original.table), quoted(_CANDIDATE), self.original.rows
         found = pieces(self.connection, ours, theirs, over, rows)
         if found and agreeing(self.connection, ours, theirs, found, f"{over} AND {rest}") == rows:
             return True
@@ -263,11 +270,13 @@ class _Comparer:
     def leftovers(self) -> tuple[list[Row], list[Row], str]:
         """Rows without a partner on either side, and why that could not be found out. Without tolerance only a few are listed."""
         if not self.floating:
-            rows = self.connection.fetch(self.signed(ORIGINAL, _CANDIDATE), max_rows=2 * _SHOWN_ROWS).rows
+            rows = self.connection.fetch(self.signed(self.original.table, _CANDIDATE), max_rows=2 * _SHOWN_ROWS).rows
             return [row[:-1] for row in rows if row[-1] > 0], [row[:-1] for row in rows if row[-1] < 0], ""  # type: ignore[operator]
-        self.connection.store(_CELLS, self.signed(ORIGINAL, _CANDIDATE, labeled=True))
+        self.connection.store(_CELLS, self.signed(self.original.table, _CANDIDATE, labeled=True))
         try:
-            sides = [self.connection.fetch(self.members(table), max_rows=_LARGEST_FETCH) for table in (ORIGINAL, _CANDIDATE)]
+            sides = [
+                self.connection.fetch(self.members(table), max_rows=_LARGEST_FETCH) for table in (self.original.table, _CANDIDATE)
+            ]
         finally:
             self.connection.drop(_CELLS)
         if not all(side.complete for side in sides):
@@ -299,7 +308,7 @@ class _Comparer:
         if not self.terms.keys:
             return True
         sides = []
-        for table in (ORIGINAL, _CANDIDATE):
+        for table in (self.original.table, _CANDIDATE):
             keys = ", ".join(quoted(self.columns[table][position]) for position in self.terms.keys)
             sides.append(self.connection.fetch(f"SELECT {keys} FROM {quoted(table)}").rows)
         floating = frozenset(index for index, position in enumerate(self.terms.keys) if position in self.floating)

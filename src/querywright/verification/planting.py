@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,14 +11,12 @@ from sqlglot import exp
 
 from querywright.sql.facts import Facts
 from querywright.verification.solutions import Solution
-from querywright.verification.terms import NotEvaluable, Value, as_kind, counts
+from querywright.verification.terms import NotEvaluable, Value, counts
+from querywright.verification.values import identifying_value
 
-_LARGEST = 300
+_LARGEST = 1000
 _MOST_THRESHOLDS = 4
 _MOST_SWEPT = 24
-_EPOCH = datetime.datetime(1990, 1, 1)
-_APART = 40
-"""Days between two fresh dates, so that they differ in week and month as well."""
 
 _RANKING = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist)
 _STEPPING = (exp.Lag, exp.Lead, exp.NthValue, exp.Ntile)
@@ -40,9 +37,7 @@ class Planter:
     def identifier(self, kind: str) -> Value:
         """A value that no row has yet; raises `NotEvaluable` for kinds without that many values."""
         self.fresh += 1
-        if kind in ("date", "timestamp"):
-            return as_kind(_EPOCH + datetime.timedelta(days=_APART * self.fresh % 2_000_000), kind)
-        return as_kind(self.fresh, kind)
+        return identifying_value(self.fresh, kind)
 
     def sweep(self, found: Solution, position: int) -> Iterator[tuple[str, Cells]]:
         """Rows in which one cell takes the values around which something changes, in one group or each in its own."""
@@ -69,7 +64,7 @@ class Planter:
             return
         if not found.copied:
             return
-        index, key = self.rng.choice(found.copied)
+        index, keys = self.rng.choice(found.copied)
         table, cells, _ = found.rows[index]
         uses = _uses(found)
         shared = [position for position in cells.values() if uses[position] > 1 and position in found.identifying]
@@ -87,7 +82,7 @@ class Planter:
             for _ in range(size - any(name == table for name, _ in rows)):
                 changes = {**own, **self._renewed(found, [] if alike else differing)}
                 copy = {column: changes.get(position, found.values[position]) for column, position in cells.items()}
-                yield table, copy if key is None else {**copy, key: self.identifier(found.kinds[cells[key]])}
+                yield table, {**copy, **{key: self.identifier(found.kinds[cells[key]]) for key in keys}}
 
     def _following(self, found: Solution, positions: Iterable[int]) -> frozenset[int]:
         """``positions``, and the identifiers that have to differ as well for keys to hold."""

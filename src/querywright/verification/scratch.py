@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TypeVar, cast
 
 from querywright.engines.protocol import Connection, Limits, Location
-from querywright.engines.session import Session
+from querywright.engines.session import Host, Session
 from querywright.errors import StatementError, StatementOutOfMemory, StatementTimeout, WorkerLost
 from querywright.sql.schema import Column, Schema, Table
 from querywright.values import Bindings
@@ -43,11 +43,22 @@ class Scratch:
     """The scratch sessions that laboratories take turns in: some for views over many databases, one for real tables.
 
     A session holds the tables of one owner, a token that stands for what is in them; another one's arrival replaces them.
-    Processes start when first used, ``lanes`` of them for the views.
+    Processes start when first used, ``lanes`` of them for the views; with ``hosts`` all is done in theirs, lane by lane. A call
+    may take ``limit_s``.
     """
 
-    def __init__(self, engine: str, lanes: int = _LANES) -> None:
+    def __init__(
+        self,
+        engine: str,
+        lanes: int = _LANES,
+        hosts: Sequence[Host] = (),
+        limit_s: float = RUN_LIMIT_S,
+        memory_bytes: int = _MEMORY_BYTES,
+    ) -> None:
         self._location = Location(engine, writable=True)
+        self._hosts = hosts
+        self._limits = Limits(threads=1, memory_bytes=memory_bytes)
+        self.limit_s = limit_s
         self._sessions: dict[str, Session] = {}
         self._owners: dict[str, object] = {}
         self._drops: dict[str, list[str]] = {}
@@ -104,7 +115,7 @@ class Scratch:
         """Run ``function`` in the worker of session ``kind``, on the tables that ``create`` makes and ``drops`` remove."""
         with self._turns.setdefault(kind, threading.Lock()):
             if kind not in self._sessions:
-                self._sessions[kind] = Session(self._location, Limits(threads=1, memory_bytes=_MEMORY_BYTES)).__enter__()
+                self._sessions[kind] = Session(self._location, self._limits, self._host_of(kind)).__enter__()
             session = self._sessions[kind]
             if self._owners.get(kind) is not owner:
                 self._owners.pop(kind, None)
@@ -114,10 +125,14 @@ class Scratch:
                 create(session)
                 self._owners[kind] = owner
             try:
-                return session.call(function, *arguments, limit_s=RUN_LIMIT_S)
+                return session.call(function, *arguments, limit_s=self.limit_s)
             except (StatementTimeout, WorkerLost):
                 self._owners.pop(kind, None)  # the process may be a new one, without the tables
                 raise
+
+    def _host_of(self, kind: str) -> Host | None:
+        _, _, lane = kind.partition(" ")
+        return self._hosts[int(lane or 0) % len(self._hosts)] if self._hosts else None
 
     def _lanes_for(self, items: int) -> int:
         return min(self._most_lanes, items // _LEAST_A_LANE or 1)

@@ -18,13 +18,14 @@ from querywright.sql.predicates import unwrap
 from querywright.verification.blocks import Draft, MadeRow
 from querywright.verification.evaluate import evaluate
 from querywright.verification.terms import Environment, NotEvaluable, Value, Variable, as_kind, variables
-from querywright.verification.values import neighbors, plain_values
+from querywright.verification.values import identifying_value, neighbors, plain_values
 
 _MOST_BROKEN = 30
 _MOST_BLOCKS = 5
 _MOST_REPAIRS = 40
 _MOST_CHOICES = 14
 _MOST_COPIES = 24
+_IDENTIFYING = ("integer", "text", "date", "timestamp")
 _STRIDE = 50
 """Identifiers of different solutions interleave: they stay small, so that sums of their squares stay exact."""
 
@@ -43,7 +44,7 @@ class Solution:
     with or compares first, up to ``telling``; ``steady`` are those that are the same in all solutions. ``hints`` are the
     constants that a position is compared with, ``boundaries`` the values around which an expression over it changes.
     ``grouping`` are the positions that blocks group by, ``partitioning`` those that windows are partitioned by. ``copied`` are
-    the rows that may be there many times, each with the key column that then has to differ, None where there is no key.
+    the rows that may be there many times, each with the columns that then have to differ, one of each key.
     ``solved`` is the share of predicates that hold; ``requirements`` their number.
     """
 
@@ -59,7 +60,7 @@ class Solution:
     boundaries: tuple[tuple[Value, ...], ...]
     grouping: frozenset[int]
     partitioning: frozenset[int]
-    copied: tuple[tuple[int, str | None], ...]
+    copied: tuple[tuple[int, tuple[str, ...]], ...]
     parameters: Mapping[str, Value]
     solved: float
     requirements: int
@@ -155,7 +156,7 @@ class _Search:
             copied=tuple(
                 (index, free)
                 for index, row in enumerate(self.draft.rows)
-                if not row.single and ((free := self.free_key(row, uses)) is not None or not row.table.keys)
+                if not row.single and (free := self.free_keys(row, uses)) is not None
             ),
             parameters={name: variable.root.value for name, variable in self.draft.parameters.items()},
             solved=good / (len(involved) or 1),
@@ -214,17 +215,17 @@ class _Search:
         for row in self.draft.rows:
             cells = self.cells(row, positions)
             wanted = row.environment.copies.root.value
-            free = self.free_key(row, uses)
-            if not isinstance(wanted, int) or wanted < 2 or row.environment in copied or (free is None and row.table.keys):
+            free = self.free_keys(row, uses)
+            if not isinstance(wanted, int) or wanted < 2 or row.environment in copied or free is None:
                 continue
             copied.add(row.environment)
             for _ in range(min(wanted, _MOST_COPIES) - 1):
-                if free is None:
-                    rows.append((row.table.name, cells, row.single))
-                    continue
-                fresh.append(len(values))
-                values.append(as_kind(next(self.identifiers), row.cells[free].kind))
-                rows.append((row.table.name, {**cells, free: fresh[-1]}, ""))
+                own = dict(cells)
+                for column in free:
+                    own[column] = len(values)
+                    fresh.append(len(values))
+                    values.append(identifying_value(next(self.identifiers), row.cells[column].kind))
+                rows.append((row.table.name, own, "" if free else row.single))
         return tuple(rows), tuple(values), fresh
 
     def cells(self, row: MadeRow, positions: Mapping[Variable, int]) -> dict[str, int]:
@@ -239,15 +240,21 @@ class _Search:
                 found[cell.root] = found.get(cell.root, 0) + 1
         return found
 
-    def free_key(self, row: MadeRow, uses: Mapping[Variable, int]) -> str | None:
-        """A key column that no join and no grouping ties down, so that copies of the row may differ in it."""
+    def free_keys(self, row: MadeRow, uses: Mapping[Variable, int]) -> tuple[str, ...] | None:
+        """A column of each key that no join and no grouping ties down, for copies to differ in; None where one is tied."""
         grouping = {variable.root for variable in row.grouping}
+        found: dict[str, None] = {}
         for key in row.table.keys:
-            for name in key.columns:
-                root = row.cells[name.lower()].root
-                if uses[root] == 1 and root not in grouping and not root.hints and root.kind in ("integer", "text"):
-                    return name.lower()
-        return None
+            roots = {name.lower(): row.cells[name.lower()].root for name in key.columns}
+            free = [
+                name
+                for name, root in roots.items()
+                if uses[root] == 1 and root not in grouping and not root.hints and root.kind in _IDENTIFYING
+            ]
+            if not free:
+                return None
+            found[free[0]] = None
+        return tuple(found)
 
 
 def _holds(predicate: exp.Expr, environment: Environment) -> bool | None:

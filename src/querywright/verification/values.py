@@ -8,7 +8,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TypeVar
 
-from querywright.verification.terms import Value
+from querywright.verification.terms import Value, as_kind
 
 Day = TypeVar("Day", bound=datetime.date)
 
@@ -23,10 +23,21 @@ _PLAIN: dict[str, tuple[Value, ...]] = {
     "time": (datetime.time(0), datetime.time(12, 30)),
 }
 
+_EPOCH = datetime.datetime(1990, 1, 1)
+_APART = 40
+"""Days between two dates that identify something, so that they differ in week and month as well."""
+
 
 def plain_values(kind: str) -> Sequence[Value]:
     """A small domain, so that values coincide by chance."""
     return _PLAIN.get(kind, (None,))
+
+
+def identifying_value(number: int, kind: str) -> Value:
+    """A value of its own for each number; raises `NotEvaluable` for kinds without that many values."""
+    if kind in ("date", "timestamp"):
+        return as_kind(_EPOCH + datetime.timedelta(days=_APART * number % 2_000_000), kind)
+    return as_kind(number, kind)
 
 
 def neighbors(value: Value, kind: str) -> list[Value]:

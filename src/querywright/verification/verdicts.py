@@ -23,15 +23,16 @@ from querywright.errors import ExecutionError, QueryError, StatementError, State
 from querywright.sql.ambiguity import Ambiguity, ambiguities, freeze
 from querywright.sql.parse import parse_query
 from querywright.sql.schema import Schema
+from querywright.sql.volatility import frozen_calls
 from querywright.values import SETTLED, Candidate, Check, Grade, Premise, Query, Verdict
-from querywright.verification.answers import outer_limit
 from querywright.verification.bounded import Suspect
+from querywright.verification.lowering import outermost_cut
 from querywright.verification.mutate import Score, mutation_score
 from querywright.verification.narrowing import assuming
 from querywright.verification.proof import Proof, Unproved
 from querywright.verification.proofs import IMPROVABLE, Prover, proved, unproved, witness_of
 from querywright.verification.scratch import RUN_LIMIT_S, Scratch
-from querywright.verification.witness import Laboratory, Outcome
+from querywright.verification.witness import SHRINK_S, Laboratory, Outcome
 
 LEAST_NONEMPTY = 0.2
 """Share of the witnesses on which the original must return rows."""
@@ -101,7 +102,11 @@ class Verifier:
         proof_s: float = 0.0,
         moment: datetime | None = None,
         scratch: tuple[Scratch, Scratch] | None = None,
+        aimed: int = _AIMED_DATABASES,
+        shrink_s: float = SHRINK_S,
     ) -> None:
+        """``aimed`` databases are made for each candidate of unknown origin, ``mutation_s`` goes into the mutation score: none
+        where they are 0."""
         self.query = query
         self.schema = schema
         self.engine = engine
@@ -110,6 +115,8 @@ class Verifier:
         self.strict = strict
         self.mutation_s = mutation_s
         self.proof_s = proof_s
+        self.aimed = aimed
+        self.shrink_s = shrink_s
         self.moment = moment or datetime.now()
         self._owns_scratch = scratch is None
         # The second one serves databases that come and go, so that those of the original stay loaded.
@@ -223,13 +230,13 @@ class Verifier:
             aim=aim,
             crowded=crowded,
             scratch=self._scratch if seed is None and schema is self.schema else self._spare,
+            shrink_s=self.shrink_s,
         )
 
     def frozen(self, text: str) -> str:
         """``text`` with ``now()`` and its relatives replaced by the moment of this verifier."""
         tree = parse_query(text, self.query.dialect, "the candidate")
-        frozen = freeze(tree, self.moment)
-        return text if frozen == tree else frozen.sql(self.query.dialect)
+        return freeze(tree, self.moment).sql(self.query.dialect) if frozen_calls(tree) else text
 
     def _static(self, text: str) -> str:
         """Why witnesses would prove nothing about this candidate; empty where they would."""
@@ -242,9 +249,13 @@ class Verifier:
 
     def _unreached(self, text: str) -> str:
         """Why a candidate that no witness refutes may differ all the same: beyond the rows that witnesses have."""
-        limits = [outer_limit(parse_query(one, self.query.dialect)) or 0 for one in (self.laboratory.text, text)]
-        if limits[0] != limits[1] and max(limits) > _REACHED_ROWS and not self._single_row():
-            return "The outermost LIMITs differ, and witness databases are too small to reach them."
+        lowering = self.laboratory.lowering
+        cuts = (lowering.cut, outermost_cut(parse_query(text, self.query.dialect)))
+        reach = max(number or 0 for cut in cuts for number in (cut.limit, cut.offset))
+        alike = cuts[0] == cuts[1] or len(lowering.candidates(text)) > 1
+        if not alike and reach > _REACHED_ROWS and not self._single_row():
+            clause = "LIMITs" if cuts[0].limit != cuts[1].limit else "OFFSETs"
+            return f"The outermost {clause} differ, and witness databases are too small to reach them."
         return ""
 
     def _single_row(self) -> bool:
@@ -265,9 +276,11 @@ class Verifier:
             # The steps of a model are what it says it did, so that its rewrites get witnesses of their own in any case.
             ruled = bool(candidate.steps) and candidate.origin.proposer != "model"
             known = ruled and _constants(text, self.query.dialect) <= _constants(self.query.sql, self.query.dialect)
-            if outcome.difference is not None or known:
+            if outcome.difference is not None or known or not self.aimed:
                 return outcome
-        further = self._run(self._laboratory(self.schema, seed=self.seed + 2, aim=(text,)), text)
+        further = self._run(
+            self._laboratory(self.schema, seed=self.seed + 2, aim=(text,), databases=self.aimed or self.databases), text
+        )
         if outcome is None or further.difference is not None:
             return further
         return replace(
@@ -322,7 +335,7 @@ class Verifier:
         names = self.laboratory.facts.tree.named_selects
         reached, reason = grade(outcome, None, names)
         score = None
-        if reached == "tested":
+        if reached == "tested" and self.mutation_s > 0:
             known = len(self.laboratory.base)
             score = self.score
             if text and len(self.laboratory.base) > known:

@@ -15,26 +15,25 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
 
-from sqlglot import exp
-
 from querywright.engines.protocol import Location
 from querywright.engines.session import Session, engine_of
 from querywright.sql.ambiguity import ambiguities
 from querywright.sql.facts import Facts
-from querywright.sql.parse import parse_query
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
 from querywright.values import Bindings, Counterexample
-from querywright.verification.answers import Answer, difference, outer_limit, with_limit
+from querywright.verification.answers import Answer, difference
 from querywright.verification.compare import Difference, Terms, column_difference, terms_of
 from querywright.verification.constant_nulls import constant_nulls
 from querywright.verification.databases import Builder, Witness
+from querywright.verification.lowering import Lowering
 from querywright.verification.narrowing import columns_read, narrowed, obeyed
 from querywright.verification.scratch import Probe, Scratch, answer_all, describe, load, loading, removing, target
 from querywright.verification.shrink import Trial, columns_counterexample, counterexample, shrunk
 
-_SMALL_LIMITS = (1, 2, 3)
-_SHRINK_S = 2.0
+SHRINK_S = 2.0
+"""Seconds for making a counterexample small."""
+
 _CONFIRM_S = 4.0
 _FIRST_LOOK = 4
 """Databases on which a mutant is tried first: most are told apart at once."""
@@ -93,6 +92,7 @@ class Laboratory:
         aim: Sequence[str] = (),
         crowded: bool = False,
         scratch: Scratch | None = None,
+        shrink_s: float = SHRINK_S,
     ) -> None:
         self.text = text
         self.scratch = scratch or Scratch(engine)
@@ -111,6 +111,7 @@ class Laboratory:
         self._aim = tuple(aim)
         self._seed = seed
         self._crowded = crowded
+        self._shrink_s = shrink_s
         self._databases = databases
         self._answers: list[Answer] | None = None
         self._loaded = object()
@@ -147,7 +148,6 @@ class Laboratory:
     def run(self, candidate: str) -> Outcome:
         """Compare ``candidate`` with the original on all databases; stops at the first confirmed difference."""
         started = time.monotonic()
-        mine = self.answers()
         unconfirmed = 0
         for position in self.differing(candidate):
             if time.monotonic() - started > _CONFIRM_S and unconfirmed:
@@ -155,9 +155,14 @@ class Laboratory:
             number, variant, _ = self.probes[position]
             found = self.confirmed(candidate, number, variant)
             if found is not None:
-                return replace(self._outcome(mine, started), difference=found[0], counterexample=found[1])
+                return replace(self._outcome(self._asked(candidate), started), difference=found[0], counterexample=found[1])
             unconfirmed += 1
-        return replace(self._outcome(mine, started), unconfirmed=unconfirmed)
+        return replace(self._outcome(self._asked(candidate), started), unconfirmed=unconfirmed)
+
+    def _asked(self, candidate: str) -> list[Answer]:
+        """The original's answers on the probes that ``candidate`` can be run on."""
+        texts = self.lowering.candidates(candidate)
+        return [one for one, (_, text, _) in zip(self.answers(), self.probes, strict=True) if text in texts]
 
     def answers(self) -> list[Answer]:
         """The original's answers, one per probe; computed once."""
@@ -203,25 +208,12 @@ class Laboratory:
 
     def differing(self, candidate: str) -> Iterator[int]:
         """Positions of the probes where the candidate's answer differs."""
-        mine, texts = self.answers(), self._texts(candidate)
+        mine, texts = self.answers(), self.lowering.candidates(candidate)
         asked = sorted((position for position, (_, text, _) in enumerate(self.probes) if text in texts), key=self._large)
         theirs = self._ask([(number, texts[text], values) for number, text, values in (self.probes[i] for i in asked)])
         for position, other in zip(asked, theirs, strict=True):
             if difference(mine[position], other, self.terms, self._lifted(position)) is not None:
                 yield position
-
-    def _texts(self, candidate: str) -> dict[str, str]:
-        """The candidate to run in place of each text of the original.
-
-        The same outermost LIMIT is lowered to the same number; a candidate that has another one is not run with small limits.
-        """
-        limit, alone = self._limit
-        if limit is None or outer_limit(parse_query(candidate, self.dialect)) != limit:
-            return {self.text: candidate}
-        lowered = {
-            text: with_limit(candidate, self.dialect, rows, everywhere=alone) for rows, text in self.variants.items() if rows
-        }
-        return {self.text: candidate} | {text: small for text, small in lowered.items() if small is not None}
 
     def killer(self, mutant: str, seconds: float) -> int | None:
         """The number of a database that gives ``mutant`` another answer than the original, `SURVIVED` if none does.
@@ -230,7 +222,7 @@ class Laboratory:
         returns rows come first, and nothing is confirmed or shrunk.
         """
         deadline = time.monotonic() + seconds
-        mine, texts = self.answers(), self._texts(mutant)
+        mine, texts = self.answers(), self.lowering.candidates(mutant)
         order = [position for position, (_, text, _) in enumerate(self.probes) if text in texts]
         order.sort(key=lambda position: (mine[position].error is not None, not mine[position].rows, self._large(position)))
         worked = False
@@ -254,7 +246,7 @@ class Laboratory:
         return sum(map(len, self.base[number].rows.values())) > _LARGE_ROWS
 
     def adopt(self, found: Sequence[Witness]) -> None:
-        """Add databases, each with the LIMIT as written and with a small one."""
+        """Add databases, each with LIMIT and OFFSET as written and with small ones."""
         self.base.extend(witness for witness in found for _ in range(2))
         self._renew()
 
@@ -294,27 +286,14 @@ class Laboratory:
         return self.scratch.call(object(), "tables", drops, create, describe, text, parameters)
 
     @cached_property
-    def variants(self) -> dict[int, str]:
-        """The original by the LIMIT it runs with; 0 is as written."""
-        found = {0: self.text}
-        if self._limit[0] is not None:
-            found |= {rows: text for rows in _SMALL_LIMITS if (text := with_limit(self.text, self.dialect, rows))}
-        return found
-
-    @cached_property
-    def _limit(self) -> tuple[int | None, bool]:
-        """The number of the outermost LIMIT, and whether no other LIMIT of the original has the same.
-
-        Where the original repeats its limit, a candidate's copies of it cannot be told from its own.
-        """
-        tree = parse_query(self.text, self.dialect)
-        limit = outer_limit(tree)
-        return limit, sum(node.expression.name == str(limit) for node in tree.find_all(exp.Limit)) == 1
+    def lowering(self) -> Lowering:
+        """The original with smaller LIMITs and OFFSETs."""
+        return Lowering(self.text, self.dialect)
 
     @cached_property
     def probes(self) -> list[Probe]:
-        """Each database once; where there is a LIMIT, every other one with a small limit."""
-        small = [text for rows, text in self.variants.items() if rows]
+        """Each database once; where there is a LIMIT or OFFSET, every other one with small ones."""
+        small = list(self.lowering.variants.values())
         return [
             (number, small[number // 2 % len(small)] if small and number % 2 else self.text, witness.parameters)
             for number, witness in enumerate(self.base)
@@ -355,11 +334,11 @@ class Laboratory:
         return self.tried(candidate, self.base[number], variant)
 
     def tried(self, candidate: str, witness: Witness, variant: str = "") -> tuple[Difference, Counterexample] | None:
-        """The same on any database; ``variant`` is the original with another LIMIT."""
+        """The same on any database; ``variant`` is the original with another LIMIT or OFFSET."""
         variant = variant or self.text
         trial = Trial(
             original=variant,
-            candidate=self._texts(candidate)[variant],
+            candidate=self.lowering.candidates(candidate)[variant],
             terms=self.terms,
             tables=self.schema.tables,
             parameters=witness.parameters,
@@ -372,7 +351,7 @@ class Laboratory:
                 session.execute(self.engine.create_table(table))
 
         drops = [f"DROP TABLE IF EXISTS {target(table.name)}" for table in self.schema.tables]
-        found = self.scratch.call(self, "tables", drops, create, shrunk, trial, witness.rows, _SHRINK_S)
+        found = self.scratch.call(self, "tables", drops, create, shrunk, trial, witness.rows, self._shrink_s)
         if found is None:
             return None
         return found.difference, counterexample(trial, found, self.engine.create_table, self.dialect)

@@ -2,6 +2,7 @@
 
 ``plain`` data is regular: no NULLs, no duplicates, ids unique. ``nasty`` data has the same tables with NULLs,
 repeated rows, skewed references (some dangling), and few distinct dates, so that rows tie; nothing in it is a key.
+``varied`` data is as nasty in all that the keys of the plain one leave open: ids are unique and references hold.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from querywright.workloads.protocol import Parameter, Parameters, Progress, Refe
 
 ENGINES = ("duckdb", "sqlite")
 PARAMETERS = {
-    "variant": Parameter("plain", "regular data, or data with NULLs, duplicates, skew and ties", ("plain", "nasty")),
+    "variant": Parameter(
+        "plain",
+        "regular data, data with NULLs, duplicates, skew and ties, or such data whose keys hold",
+        ("plain", "nasty", "varied"),
+    ),
     "scale": Parameter("1", "factor on 10,000 users, 500,000 orders, 1,000 products and 1,000,000 events"),
-    "seed": Parameter("1", "seed of the nasty variant"),
+    "seed": Parameter("1", "seed of the other variants"),
 }
 GENERATOR = 1
 
@@ -60,7 +65,7 @@ _PLAIN = {
 }
 
 # Columns of the nasty variant that differ from the plain one. `noise(id, k)` is a row's k-th pseudo-random number in
-# [0, 1). Cubing it skews references towards small ids; the factor a little over one makes some of them dangle.
+# [0, 1). Cubing it skews references towards small ids; a reach beyond the number of users makes some of them dangle.
 _NASTY = {
     "users": {
         "tier": "CASE WHEN noise(id, 1) >= 0.1 THEN tier END",
@@ -68,7 +73,7 @@ _NASTY = {
         "created_at": "TIMESTAMP '2020-01-01' + to_days(CAST(noise(id, 3) * 20 AS INTEGER))",
     },
     "orders": {
-        "customer_id": "CASE WHEN noise(id, 1) >= 0.05 THEN 1 + CAST(power(noise(id, 2), 3) * {users} * 1.02 AS BIGINT) END",
+        "customer_id": "CASE WHEN noise(id, 1) >= 0.05 THEN 1 + CAST(power(noise(id, 2), 3) * {reach} AS BIGINT) END",
         "status": "CASE WHEN noise(id, 3) < 0.6 THEN 'completed' WHEN noise(id, 3) < 0.95 THEN status END",
         "total": "CASE WHEN noise(id, 4) < 0.05 THEN -total WHEN noise(id, 4) < 0.3 THEN 49.99 "
         "WHEN noise(id, 4) < 0.95 THEN total END",
@@ -80,7 +85,7 @@ _NASTY = {
         "price": "CASE WHEN noise(id, 2) >= 0.1 THEN price END",
     },
     "events": {
-        "user_id": "CASE WHEN noise(id, 1) >= 0.05 THEN 1 + CAST(power(noise(id, 2), 3) * {users} * 1.02 AS BIGINT) END",
+        "user_id": "CASE WHEN noise(id, 1) >= 0.05 THEN 1 + CAST(power(noise(id, 2), 3) * {reach} AS BIGINT) END",
         "session_id": "CASE WHEN noise(id, 3) < 0.02 THEN '' WHEN noise(id, 3) < 0.97 THEN session_id END",
         "event_type": "CASE WHEN noise(id, 4) < 0.6 THEN 'view' WHEN noise(id, 4) < 0.97 THEN event_type END",
         "occurred_at": "TIMESTAMP '2024-01-01' + to_days(CAST(noise(id, 5) * 10 AS INTEGER))",
@@ -140,7 +145,7 @@ QUERY_NAMES = tuple(_QUERIES)
 
 
 def tables(parameters: Parameters) -> tuple[Table, ...]:
-    """Unique ids and the references to them in the plain variant; nothing in the nasty one."""
+    """Unique ids and the references to them in all variants but the nasty one, in which nothing is a key."""
     if parameters["variant"] == "nasty":
         return ()
     keys = {table: ("id",) for table in _ROWS}
@@ -181,11 +186,14 @@ def _generate(path: Path, parameters: Parameters, progress: Progress) -> None:
         for position, (table, plain) in enumerate(_PLAIN.items()):
             progress(f"Generating {table}", position / len(_PLAIN))
             rows = plain.format(rows=sizes[table], users=sizes["users"])
-            if parameters["variant"] == "nasty":
+            if parameters["variant"] != "plain":
+                keyed = parameters["variant"] == "varied"
+                reach = f"{sizes['users'] - 1}" if keyed else f"{sizes['users']} * 1.02"
                 changes = ", ".join(f"{change} AS {column}" for column, change in _NASTY[table].items())
+                repeated = "FROM plain" if keyed else "FROM plain UNION ALL FROM plain WHERE noise(id, 0) < 0.02"
                 rows = f"""
                     WITH plain AS ({rows}),
-                         repeated AS (FROM plain UNION ALL FROM plain WHERE noise(id, 0) < 0.02)
-                    SELECT * REPLACE ({changes.format(users=sizes["users"])}) FROM repeated"""
+                         repeated AS ({repeated})
+                    SELECT * REPLACE ({changes.format(reach=reach)}) FROM repeated"""
             connection.execute(f"CREATE TABLE {table} AS {rows}")
         connection.execute("CHECKPOINT")

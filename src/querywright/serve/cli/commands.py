@@ -63,8 +63,9 @@ def optimize(
     example_strategy: Annotated[
         str | None,
         typer.Option(
-            help="Which transforms an iteration or worker leads with: rotate (five fixed sets), diverse or hints; "
-            "default: rotate, but for rules in mode iterative, which follow the hints."
+            help="Which transforms an iteration or worker leads with: rotate (five fixed sets), diverse, hints, or retrieved (as "
+            "hints, and a model is shown the examples most like the query); default: rotate, but for rules in mode iterative, "
+            "which follow the hints."
         ),
     ] = None,
     sample_db: Annotated[
@@ -99,7 +100,8 @@ def optimize(
     provider: Annotated[
         str | None,
         typer.Option(
-            help="openai, anthropic, deepseek, openrouter, vllm, ollama, llama.cpp or compatible.", rich_help_panel=MODEL
+            help="openai, anthropic, deepseek, openrouter, huggingface, vllm, ollama, llama.cpp or compatible.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.", rich_help_panel=MODEL)] = None,
@@ -308,4 +310,4 @@ def workloads(
     raise typer.Exit(inspecting.workloads(name, json_output))
 
 
-from querywright.serve.cli import bench_command, prompt_commands, runs_commands  # noqa: E402, F401  (these register further commands)
+from querywright.serve.cli import bench_command, factory, gym, prompt_commands, runs_commands  # noqa: E402, F401  (these register further commands)

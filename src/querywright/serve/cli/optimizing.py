@@ -26,7 +26,7 @@ from querywright.search.examples import STRATEGIES, Strategy
 from querywright.search.protocol import Budget
 from querywright.serve.cli.console import Progress, SwarmProgress, show_difference, show_outcome
 from querywright.serve.cli.inputs import Question, check_writable, read_bindings, read_bytes, read_question
-from querywright.serve.wording import milliseconds
+from querywright.serve.wording import milliseconds, spent
 from querywright.settings import model_settings
 from querywright.sql.parse import normalize_parameters, parameters, parse_query
 from querywright.transforms.driver import transforms
@@ -75,6 +75,7 @@ def run(request: Request) -> int:
     """Optimize and print; returns the exit code."""
     console = Console(stderr=request.json_output, highlight=False, soft_wrap=True)
     mode = _mode(request)
+    request = _resumed(request)
     progress = SwarmProgress(console) if mode == "swarm" else Progress(console, layout(mode).noun)
     check_writable(request.output, "--output")
     check_writable(request.report, "--report")
@@ -110,6 +111,8 @@ def run(request: Request) -> int:
             console.print()
             show_difference(console, outcome.original.sql, outcome.best.candidate.query.sql)
             _show_plans(console, question.database, outcome, options)
+        if spending := directories[0].spending():
+            console.print(f"\nModel: {spent(spending)}")
         console.print(f"\nRun: {directories[0].path}")
     return EXIT[outcome.status]
 
@@ -124,6 +127,22 @@ def _mode(request: Request) -> str:
             f"Use one of: --example-strategy {' | '.join(STRATEGIES)}",
         )
     return mode
+
+
+def _resumed(request: Request) -> Request:
+    """The request with what the run that it resumes was told of models, where it says nothing else.
+
+    Literals that were redacted stay so: the answers so far hold their placeholders.
+    """
+    if request.resume is None:
+        return request
+    said = RunDirectory.open(request.resume).configuration
+    proposers = request.proposers
+    if proposers is None and _proposers(request) == ("rules",):
+        proposers = ",".join(said.get("proposers", ["rules"]))
+    chat = ChatOptions.resumed(said.get("chat", {}), request.chat)
+    redacted = request.redact_literals or said.get("redact_literals", False)
+    return replace(request, proposers=proposers, chat=chat, redact_literals=redacted)
 
 
 def _options(request: Request, mode: str, question: Question, progress: Progress) -> Options:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import z3
 from sqlglot import exp
 
-from querywright.sql.ambiguity import ambiguities
+from querywright.sql.ambiguity import ambiguities, settling_premises
 from querywright.sql.facts import Facts
 from querywright.sql.schema import Schema
 from querywright.values import Premise
@@ -16,7 +16,7 @@ from querywright.verification.bounded.check import Bounded, Suspect, Unbounded
 from querywright.verification.bounded.evaluation import Evaluation
 from querywright.verification.bounded.model import cells_of
 from querywright.verification.bounded.tables import constraints, filled_in_order, symbolic_tables
-from querywright.verification.proof.attempt import CHOICES_COVERED, is_sorted, mismatched, newly_failing, with_order
+from querywright.verification.proof.attempt import CHOICES_COVERED, in_order, is_sorted, mismatched, newly_failing, with_order
 from querywright.verification.proof.deadline import OutOfTime
 from querywright.verification.proof.kinds import Unsupported
 from querywright.verification.proof.scope import Scope
@@ -30,7 +30,9 @@ class Trial:
 
     def __init__(self, original: exp.Query, candidate: exp.Query, schema: Schema, dialect: str) -> None:
         trees = _lifted(original, candidate)
-        choices = [ambiguities(Facts(tree, schema, dialect)) for tree in trees]
+        facts = [Facts(tree, schema, dialect) for tree in trees]
+        choices = [ambiguities(one) for one in facts]
+        self.settling = frozenset[Premise]().union(*map(settling_premises, facts))
         if any(one.kind not in CHOICES_COVERED for found in choices for one in found):
             raise Unsupported("what the original leaves to chance")
         if newly_failing(original, candidate, dialect):
@@ -91,7 +93,7 @@ class Trial:
         solver.add(some)
         if not decided(*literals):
             return Unbounded(f"The original returns no rows on any database with at most {rows} rows a table.", 0.0)
-        return Bounded(rows, tuple(sorted(used, key=lambda one: (one.kind, one.table, one.columns))), 0.0)
+        return Bounded(rows, in_order({*used, *self.settling}), 0.0)
 
 
 def _lifted(original: exp.Query, candidate: exp.Query) -> tuple[exp.Query, exp.Query]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from sqlglot import exp
 
-from querywright.sql.ambiguity import Ambiguity, ambiguities
+from querywright.sql.ambiguity import Ambiguity, ambiguities, settling_premises
 from querywright.sql.facts import Facts
 from querywright.sql.failures import may_fail
 from querywright.sql.schema import Schema
@@ -31,9 +31,13 @@ CHOICES_COVERED = frozenset({"clock", "limit", "window_ties"})
 def attempted(
     original: exp.Query, candidate: exp.Query, schema: Schema, dialect: str, deadline: float
 ) -> tuple[tuple[Premise, ...] | None, str]:
-    """The premises of a proof, or None and "kind:reason". Raises `Unsupported` and `TooLarge`."""
+    """The premises of a proof, or None and "kind:reason". Raises `Unsupported` and `TooLarge`.
+
+    Among the premises are the keys without which the queries would leave the engine a choice, such as among ties at a LIMIT.
+    """
     trees = (original, candidate)
-    found = [ambiguities(Facts(tree, schema, dialect)) for tree in trees]
+    facts = [Facts(tree, schema, dialect) for tree in trees]
+    found = [ambiguities(one) for one in facts]
     for one in (*found[0], *found[1]):
         if one.kind not in CHOICES_COVERED:
             return None, f"choice:{one.reason}"
@@ -41,11 +45,19 @@ def attempted(
         return None, f"failure:{why}"
     # A proof without premises is worth more, and without keys there is less to try.
     soon = time.monotonic() + _PREMISELESS_SHARE * (deadline - time.monotonic())
+    premises, reason = None, ""
     with suppress(Unsupported):  # what is not covered without keys may be with them
-        first = _compared(trees, found, schema, Catalog(Schema(())), dialect, soon)
-        if first[0] is not None:
-            return first
-    return _compared(trees, found, schema, Catalog(schema), dialect, deadline)
+        premises, reason = _compared(trees, found, schema, Catalog(Schema(())), dialect, soon)
+    if premises is None:
+        premises, reason = _compared(trees, found, schema, Catalog(schema), dialect, deadline)
+    if premises is None:
+        return None, reason
+    return in_order(premises.union(*map(settling_premises, facts))), ""
+
+
+def in_order(premises: Iterable[Premise]) -> tuple[Premise, ...]:
+    """Premises as they are listed."""
+    return tuple(sorted(premises, key=lambda one: (one.kind, one.table, one.columns)))
 
 
 def _compared(
@@ -55,7 +67,7 @@ def _compared(
     catalog: Catalog,
     dialect: str,
     deadline: float,
-) -> tuple[tuple[Premise, ...] | None, str]:
+) -> tuple[frozenset[Premise] | None, str]:
     """Translate both queries and compare them, with the promises of ``catalog``."""
     original = trees[0]
     reasoner = Reasoner(catalog, deadline)
@@ -81,7 +93,7 @@ def _compared(
             if bags is None:
                 return None, "order:The original sorts its result, the candidate may leave it in another order."
             if equality.bags(*bags):
-                return tuple(sorted(reasoner.used, key=lambda one: (one.kind, one.table, one.columns))), ""
+                return frozenset(reasoner.used), ""
     except OutOfTime:
         return None, "timeout:"
     return None, "difference:The normal forms of the queries could not be matched."

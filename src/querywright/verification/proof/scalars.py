@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from sqlglot import exp
@@ -54,7 +54,7 @@ _STRICT: tuple[type[exp.Expr], ...] = (
     exp.Like, exp.ILike, exp.Upper, exp.Lower, exp.Substring, exp.Trim, exp.Length, exp.Abs, exp.Extract, exp.Year, exp.Month,
     exp.Day, exp.Floor, exp.Ceil, exp.Round, exp.DPipe, exp.DateAdd, exp.DateSub, exp.Sqrt, exp.Pow,
 )  # fmt: skip
-_KNOWN_FUNCTIONS = {"unix_timestamp", "positive", "mod", "strftime", "julianday", "instr", "printf"}
+_KNOWN_FUNCTIONS = {"unix_timestamp", "positive", "mod", "strftime", "julianday", "instr", "printf", "row"}
 _PASSED_ON: tuple[type[exp.Expr], ...] = (exp.Paren, exp.Alias)
 
 
@@ -67,6 +67,12 @@ class Scalars:
 
     def predicate(self, node: exp.Expr, scope: Scope) -> tuple[Term, ...]:
         """Conditions that are all TRUE exactly where ``node`` is TRUE."""
+        bare = node.unnest() if isinstance(node, exp.Paren) else node
+        if scope.special is None or scope.special(bare) is None:
+            if isinstance(bare, exp.And):
+                return (*self.predicate(bare.this, scope), *self.predicate(bare.expression, scope))
+            if isinstance(bare, exp.In):
+                return conjuncts(asserted(self.in_(bare, scope, asserted_only=True)))
         return tuple(asserted(part) for part in conjuncts(self.truth(node, scope)))
 
     def truth(self, node: exp.Expr, scope: Scope) -> Term:
@@ -141,8 +147,9 @@ class Scalars:
             raise Unsupported("a comparison of tuples of different length")
         if len(sides[0]) > 1 and name != "eq":
             raise Unsupported("an order of tuples")
-        both = zip(sides[0], sides[1], strict=True)
-        compared = conjunction(self.compare(name, *((b, a) if swapped else (a, b))) for a, b in both)
+        if swapped:
+            sides.reverse()
+        compared = self.all_equal(*sides) if len(sides[0]) > 1 else self.compare(name, sides[0][0], sides[1][0])
         return negation(compared) if negated else compared
 
     def quantified(self, node: exp.Expr, right: exp.Expr, scope: Scope) -> Term:
@@ -159,6 +166,8 @@ class Scalars:
             return negation(found) if negated else found
 
         bag = self.queries.subquery(query, scope)
+        if any(len(branch.outputs) != 1 for branch in bag.branches):
+            raise Unsupported("a quantified comparison of tuples")
         if isinstance(right, exp.Any):
             return member(bag, compared)
         return negation(member(bag, lambda branch: negation(compared(branch))))
@@ -184,7 +193,7 @@ class Scalars:
         for kind in kinds:
             check_identity(kind, self.dialect)
         if len(kinds) > 1 and not kinds <= NUMERIC and not kinds <= TIMES:
-            return Call(f"strict:compare:{name}", (left, right), "boolean")
+            return Call(f"{'call' if name == 'same' else 'strict'}:compare:{name}", (left, right), "boolean")
         return call(name, (left, right))
 
     def aligned(self, left: Term, right: Term) -> tuple[Term, Term]:
@@ -200,8 +209,8 @@ class Scalars:
 
     # ------------------------------------------------------------------ subqueries
 
-    def in_(self, node: exp.Expr, scope: Scope) -> Term:
-        """``x IN (…)`` with a list or a query."""
+    def in_(self, node: exp.Expr, scope: Scope, *, asserted_only: bool = False) -> Term:
+        """``x IN (…)`` with a list or a query; ``asserted_only``: all that counts is whether it is TRUE."""
         left = self.items(node.this, scope)
         query = node.args.get("query")
         if query is None and len(node.expressions) == 1 and isinstance(node.expressions[0], (exp.Subquery, exp.Select)):
@@ -214,12 +223,15 @@ class Scalars:
         body = query.unnest() if isinstance(query, exp.Subquery) else query
         if not isinstance(body, exp.Query):
             raise Unsupported("IN with something else than a query")
-        return member(self.queries.subquery(body, scope), lambda branch: self.all_equal(left, branch.outputs))
+        if len(left) > 1 and self.dialect == "duckdb" and not asserted_only:
+            raise Unsupported("IN with tuples below a negation or an OR, which DuckDB takes for unknown where they hold a NULL")
+        return member(self.queries.subquery(body, scope), lambda branch: self.all_equal(left, branch.outputs, structs=False))
 
-    def all_equal(self, left: Iterable[Term], right: Iterable[Term]) -> Term:
-        """Equality of two tuples."""
+    def all_equal(self, left: Sequence[Term], right: Sequence[Term], *, structs: bool = True) -> Term:
+        """Equality of two tuples; in DuckDB they are ``structs`` except below IN, and NULL is equal to NULL in them."""
+        name = "same" if structs and self.dialect == "duckdb" and len(left) > 1 else "eq"
         try:
-            return conjunction(self.compare("eq", a, b) for a, b in zip(left, right, strict=True))
+            return conjunction(self.compare(name, a, b) for a, b in zip(left, right, strict=True))
         except ValueError as error:
             raise Unsupported("a comparison of tuples of different length") from error
 

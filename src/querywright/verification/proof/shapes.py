@@ -22,9 +22,16 @@ from querywright.verification.proof.terms import (
 
 def at_most_one(condition: Term, branch: Branch) -> bool:
     """Whether a condition is a LIMIT 1 over all rows of a branch."""
-    return (
-        isinstance(condition, Window) and condition.function.startswith("limit|1|") and set(branch.rows) <= set(condition.current)
-    )
+    return at_most(1, condition, branch)
+
+
+def at_most(rows: int, condition: Term, branch: Branch) -> bool:
+    """Whether a condition is a LIMIT of so many rows or fewer over all rows of a branch."""
+    if not isinstance(condition, Window) or not set(branch.rows) <= set(condition.current):
+        return False
+    name, _, rest = condition.function.partition("|")
+    limit = rest.partition("|")[0]
+    return name == "limit" and limit.isdigit() and int(limit) <= rows
 
 
 def valued(branch: Branch) -> bool:

@@ -12,6 +12,7 @@ from querywright.verification.proof.grouping import Context, Groups, grouping_se
 from querywright.verification.proof.kinds import Unsupported, brought_to, check_identity, common_kind
 from querywright.verification.proof.scalars import Scalars
 from querywright.verification.proof.scope import Scope
+from querywright.verification.proof.shapes import at_most
 from querywright.verification.proof.simplify import call, existence, negation, never
 from querywright.verification.proof.sources import alternatives
 from querywright.verification.proof.terms import (
@@ -265,6 +266,8 @@ class Translation:
             Branch(one.atoms, tuple(one.conditions), (*out, *keys))
             for one, out, keys in zip(contexts, outputs, sort, strict=True)
         ]
+        if limit is not None and offset is None and _within(branches, limit):
+            cut = False
         if cut:
             # What LIMIT sees is compared row by row later: have it as simple as it gets.
             branches = [simple for branch in branches for simple in self.reduce(branch)]
@@ -315,6 +318,14 @@ def _unambiguous(names: Sequence[str], terms: Sequence[Term]) -> dict[str, Term]
     """Output columns by name, without names that several different ones have."""
     pairs = set(zip(names, terms, strict=True))
     return {name: term for name, term in pairs if sum(other == name for other, _ in pairs) == 1}
+
+
+def _within(branches: Sequence[Branch], limit: int) -> bool:
+    """Whether there plainly are at most ``limit`` rows: no tables are read, or an inner LIMIT is as small."""
+    if len(branches) != 1:
+        return not branches
+    branch = branches[0]
+    return not branch.atoms or any(at_most(limit, condition, branch) for condition in branch.conditions)
 
 
 def _declared(spelled: str, dialect: str) -> exp.DataType | None:

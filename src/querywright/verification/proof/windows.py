@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from querywright.verification.proof.translate import Translation
 
 _TIE_FREE = (exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist)
+_FIRST = {"offset": exp.Literal.number(1)}
 _WHOLE = (exp.Sum, exp.Min, exp.Max, exp.Avg, exp.Count)
 
 
@@ -42,6 +43,9 @@ def window(translation: Translation, node: exp.Window, context: Context) -> Term
     unclear = [part for part in (*function.iter_expressions(), spec) if part is not None and not isinstance(part, exp.Condition)]
     if isinstance(function, exp.Anonymous) or any(list(part.find_all(exp.Column)) for part in unclear):
         raise Unsupported("this window function")
+    if isinstance(function, exp.NthValue) and {key: part for key, part in function.args.items() if key != "this"} == _FIRST:
+        function = exp.FirstValue(this=function.this)
+        name, arguments = name.replace("nthvalue", function.key), arguments[:1]
     given = ",".join(key for key, value in function.args.items() if value)
     frame = spec.sql(translation.dialect) if spec is not None else ""
     directions = ",".join(direction(part) for part in order)

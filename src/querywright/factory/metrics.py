@@ -1,0 +1,134 @@
+"""The figures of a run, counted as it goes in memory that does not grow with it, but for the fingerprints."""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from querywright.factory.quotas import Quotas
+from querywright.factory.values import Example, Product
+from querywright.scoring.reward import CAP
+
+_MEBIBYTE = 1 << 20
+
+
+@dataclass
+class Metrics:
+    """What was counted. ``slow`` and ``fast`` are the fingerprints of the examples' queries, ``held_out`` says of
+    each family of slow queries whether it is held out."""
+
+    quotas: Quotas = field(default_factory=Quotas)
+    queries: int = 0
+    judged: int = 0
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    fates: Counter[str] = field(default_factory=Counter)
+    engines: Counter[str] = field(default_factory=Counter)
+    transforms: Counter[str] = field(default_factory=Counter)
+    proposers: Counter[str] = field(default_factory=Counter)
+    slow: set[str] = field(default_factory=set)
+    fast: set[str] = field(default_factory=set)
+    held_out: dict[str, bool] = field(default_factory=dict)
+    rewards: float = 0.0
+    squares: float = 0.0
+    capped: int = 0
+    lowest: float = math.inf
+    highest: float = 0.0
+    calls: int = 0
+    cost: float = 0.0
+
+    def add(self, product: Product) -> None:
+        """Count an order that is done."""
+        self.queries += 1
+        self.judged += product.judged
+        self.seconds += product.seconds
+        self.cpu_s += product.cpu_s
+        self.calls += product.calls
+        self.cost += product.cost
+        self.fates[product.fate] += 1
+        for example in product.examples:
+            self._add(example)
+
+    def _add(self, example: Example) -> None:
+        solution = example.solution
+        self.quotas.add(example)
+        self.engines[example.engine] += 1
+        self.transforms.update(solution.transforms)
+        self.proposers[solution.proposer] += 1
+        self.slow.add(f"{example.engine}:{example.fingerprint}")
+        self.fast.add(f"{example.engine}:{solution.fingerprint}:{';'.join(solution.statements)}")
+        self.held_out[f"{example.engine}:{example.family}"] = example.split != "train"
+        self.rewards += solution.reward
+        self.squares += solution.reward**2
+        self.capped += solution.speedup >= CAP
+        self.lowest = min(self.lowest, solution.speedup)
+        self.highest = max(self.highest, solution.speedup)
+
+    @property
+    def examples(self) -> int:
+        """How many examples there are."""
+        return self.quotas.total
+
+    def known(self, engine: str, fingerprint: str) -> bool:
+        """Whether there is an example of this slow query on the engine."""
+        return f"{engine}:{fingerprint}" in self.slow
+
+    def leaks(self, example: Example) -> bool:
+        """Whether the example's family is on the other side of the split already."""
+        side = self.held_out.get(f"{example.engine}:{example.family}")
+        return side is not None and side != (example.split != "train")
+
+    def summary(self, iterations: int, lines: int) -> dict[str, Any]:
+        """Everything as JSON values; ``lines`` is the number of processes that worked side by side."""
+        count = self.examples
+        mean = self.rewards / count if count else 0.0
+        spread = math.sqrt(max(0.0, self.squares / count - mean**2)) if count else 0.0
+        seconds = self.seconds / max(1, lines)
+        return {
+            "examples": count,
+            "iterations": iterations,
+            "slow_queries_tried": self.queries,
+            "candidates_judged": self.judged,
+            "success_rate": _rounded(self.fates["kept"] / self.queries if self.queries else 0.0),
+            "unique_slow_queries": _rounded(len(self.slow) / count if count else 0.0),
+            "unique_fast_queries": _rounded(len(self.fast) / count if count else 0.0),
+            "mean_reward": _rounded(mean),
+            "reward_deviation": _rounded(spread),
+            "share_at_the_cap": _rounded(self.capped / count if count else 0.0),
+            "speedup_range": [_rounded(self.lowest), _rounded(self.highest)] if count else [],
+            "seconds": _rounded(seconds),
+            "cpu_seconds": _rounded(self.cpu_s),
+            "examples_an_hour": _rounded(3600 * count / seconds if seconds else 0.0),
+            "cpu_ms_an_example": _rounded(1000 * self.cpu_s / count if count else 0.0),
+            "model_calls": self.calls,
+            "cost_usd": _rounded(self.cost),
+            "peak_memory_mib": _rounded(_peak_bytes() / _MEBIBYTE),
+            "fates": _counts(self.fates),
+            "engines": _counts(self.engines),
+            "schemas": _counts(self.quotas.schemas),
+            "splits": _counts(self.quotas.splits),
+            "patterns": _counts(self.quotas.patterns),
+            "speedups": _counts(self.quotas.bands),
+            "features": _counts(self.quotas.features),
+            "proposers": _counts(self.proposers),
+            "transforms": _counts(self.transforms),
+        }
+
+
+def _counts(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _rounded(number: float) -> float:
+    return round(number, 4)
+
+
+def _peak_bytes() -> int:
+    """The highest resident size of this process."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,88 @@
+"""Keeps any one kind of example from taking over, while examples are being made.
+
+A kind is closed once it has its share of what there is. The first examples are too few to speak of shares: `FREE` of each kind
+are let in. What is closed opens again as others catch up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from querywright.factory.values import Example
+from querywright.scoring.reward import band, band_names
+
+PATTERN_SHARE = 0.18
+BAND_SHARE = 0.27
+CAPPED_SHARE = 0.08
+"""Of the highest band: rewards there are all the same."""
+
+HELD_OUT_SHARE = 0.05
+"""Of each of the splits validation and test, which together are a tenth."""
+
+SCHEMA_SHARE = 0.4
+FREE = 12
+
+WANTED = {"3+-table join": 0.2, "window": 0.2, "CTE": 0.2}
+"""Features that so many examples shall have."""
+
+
+@dataclass
+class Quotas:
+    """What there is so far, by kind."""
+
+    total: int = 0
+    patterns: Counter[str] = field(default_factory=Counter)
+    bands: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    schemas: Counter[str] = field(default_factory=Counter)
+    features: Counter[str] = field(default_factory=Counter)
+
+    def add(self, example: Example) -> None:
+        """Count an example."""
+        self.total += 1
+        self.patterns[example.pattern] += 1
+        self.bands[band(example.solution.speedup)] += 1
+        self.splits[example.split] += 1
+        self.schemas[example.schema] += 1
+        self.features.update(example.features)
+
+    def closed(self) -> frozenset[str]:
+        """The patterns, bands and splits of which there are enough for now."""
+        capped = band_names()[-1]
+        return frozenset(
+            name
+            for counts, share in (
+                (self.patterns, PATTERN_SHARE),
+                (self.bands, BAND_SHARE),
+                (Counter({capped: self.bands[capped]}), CAPPED_SHARE),
+                (Counter({name: count for name, count in self.splits.items() if name != "train"}), HELD_OUT_SHARE),
+            )
+            for name, count in counts.items()
+            if self._full(count, share)
+        )
+
+    def admits(self, example: Example) -> bool:
+        """Whether none of the example's kinds is closed."""
+        return not self.closed() & {example.pattern, band(example.solution.speedup), example.split}
+
+    def schema_weights(self, names: Iterable[str], held_out: Mapping[str, str]) -> dict[str, float]:
+        """How often each schema is to be drawn from next; 0 for those that have their share."""
+        weights = {name: HELD_OUT_SHARE if name in held_out else 1.0 for name in names}
+        opened = {name: weight for name, weight in weights.items() if not self._schema_full(name, held_out)}
+        return opened or weights
+
+    def lacking(self) -> dict[str, float]:
+        """How far each wanted feature falls short, from 0 (it does not) to 1 (there is none)."""
+        total = max(1, self.total)
+        return {name: max(0.0, 1 - self.features[name] / (share * total)) for name, share in WANTED.items()}
+
+    def _schema_full(self, name: str, held_out: Mapping[str, str]) -> bool:
+        split = held_out.get(name)
+        if split is not None:
+            return self._full(self.splits[split], HELD_OUT_SHARE)
+        return self._full(self.schemas[name], SCHEMA_SHARE)
+
+    def _full(self, count: int, share: float) -> bool:
+        return count + 1 > max(FREE, share * (self.total + 1))

@@ -1,0 +1,109 @@
+"""The databases of one engine that the factory works on, opened once and shared by everything that is made on them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from itertools import count
+
+from querywright.databases.database import Database
+from querywright.databases.opening import open_database
+from querywright.databases.sampling import sample
+from querywright.engines.protocol import Limits
+from querywright.engines.session import Host, Session
+from querywright.errors import DatabaseError
+from querywright.factory.cpu import process_time
+from querywright.factory.drafting import Drafter
+from querywright.factory.values import CURRICULUM
+from querywright.judge import Bench
+from querywright.verification.scratch import Scratch
+
+DOMAINS = ("analytics", "content", "ecommerce", "hr", "social")
+"""The domain schemas, which come at every tier."""
+
+DRAFTED_ON = 2
+"""The tier whose data queries are drafted on; their constants are good for the others, which hold the same kinds of rows."""
+
+LARGEST_TIER = {"sqlite": 4}
+"""Where an engine is slow enough on fewer rows than the curriculum's most."""
+
+_OPEN = 12
+_LARGEST = 100_000
+"""Rows of the largest table of a user's database beyond which a sample takes its place."""
+
+_MEMORY_BYTES = 1 << 30
+_SCRATCH_BYTES = 256 << 20
+_SCRATCH_LIMIT_S = 5.0
+
+
+class Stock:
+    """Opens databases in one worker process. Everything it opened is gone once that process is lost; then make a new one."""
+
+    def __init__(self, engine: str, seed: int) -> None:
+        self.host = Host()
+        self.limits = Limits(threads=1, memory_bytes=_MEMORY_BYTES)
+        self.scratch = Scratch(engine, 1, (self.host,), _SCRATCH_LIMIT_S, _SCRATCH_BYTES)
+        self._engine = engine
+        self._seed = seed
+        self._opened: OrderedDict[str, tuple[Database, Session]] = OrderedDict()
+        self._drafters: dict[str, Drafter] = {}
+        self._numbers = count()
+        self._cpu_s = 0.0
+
+    def specification(self, schema: str, tier: int) -> str:
+        """What opens the database of a schema at a tier; a user's own database has one size only."""
+        if not _is_domain(schema):
+            return schema
+        engine = f",engine={self._engine}" if self._engine != "duckdb" else ""
+        return f"{schema}:rows={CURRICULUM[tier]}{engine}"
+
+    def bench(self, schema: str, tier: int) -> Bench:
+        """The database of a schema at a tier, with room for an answer of its own."""
+        wanted = self.specification(schema, tier)
+        if wanted not in self._opened:
+            while len(self._opened) >= _OPEN:
+                _, (_, session) = self._opened.popitem(last=False)
+                session.close()
+            database = self._sampled(open_database(wanted))
+            if database.location.engine != self._engine:
+                raise DatabaseError(f"{schema} is not a {self._engine} database.", f"Add --engine {database.location.engine}.")
+            self._opened[wanted] = database, Session(database.location, self.limits, self.host).__enter__()
+        self._opened.move_to_end(wanted)
+        database, session = self._opened[wanted]
+        return Bench(database, session, table=f"querywright_answer_{next(self._numbers)}")
+
+    def _sampled(self, database: Database) -> Database:
+        """A scratch copy of some rows where the user's own database is large."""
+        largest = max((table.rows or 0 for table in database.schema.tables), default=0)
+        if _is_domain(database.specification.partition(":")[0]) or largest <= _LARGEST:
+            return database
+        return replace(sample(database, _LARGEST / largest, self._seed), specification=database.specification)
+
+    def drafter(self, schema: str) -> Drafter:
+        """What drafts queries over a schema."""
+        if schema not in self._drafters:
+            bench = self.bench(schema, DRAFTED_ON)
+            dialect = bench.session.capabilities.dialect
+            self._drafters[schema] = Drafter.over(schema, bench.database.schema, bench.session, dialect, self._seed)
+        return self._drafters[schema]
+
+    def tiers(self, schema: str) -> range:
+        """The tiers that there are."""
+        return range(1 + LARGEST_TIER.get(self._engine, len(CURRICULUM) - 1) if _is_domain(schema) else 1)
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the worker process since they were asked for last."""
+        if self.host.lost or not self._opened:
+            return 0.0
+        _, session = next(iter(self._opened.values()))
+        before, self._cpu_s = self._cpu_s, session.call(process_time)
+        return self._cpu_s - before
+
+    def close(self) -> None:
+        """End the worker process."""
+        self.scratch.close()
+        self.host.close()
+
+
+def _is_domain(schema: str) -> bool:
+    return schema in DOMAINS

@@ -1,0 +1,151 @@
+"""What the factory works with: the plan of a run, the orders it gives, and the examples that come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from querywright.scoring.reward import THRESHOLD
+from querywright.values import Grade
+
+Stage = Literal[1, 2]
+"""1: few queries, every solution of each; 2: many queries, the best solution of each."""
+
+Split = Literal["train", "validation", "test"]
+
+Fate = Literal["kept", "unsuitable", "too fast", "too slow", "no gain", "not verified", "repeated", "quota", "failed"]
+"""What became of a slow query.
+
+``unsuitable``: no habit could be put in; ``too fast`` and ``too slow``: there is nothing to measure, or too much; ``no gain``: no
+solution reached the threshold; ``not verified``: the only ones that did were not accepted by the judge; ``repeated``: its
+fingerprint was there already; ``quota``: its kind is full; ``failed``: the engine refused it.
+"""
+
+CURRICULUM = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+"""Rows of the largest table, by tier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is asked for; all of it stands in the run's folder.
+
+    ``examples``, ``iterations`` and ``seconds`` end the run, whichever comes first. ``databases`` are specifications of the
+    user's own databases; empty for the five domain schemas. ``queries`` is the number of slow queries in an iteration.
+    """
+
+    engines: tuple[str, ...] = ("duckdb", "sqlite")
+    stage: Stage = 2
+    examples: int = 15_000
+    iterations: int | None = None
+    seconds: float | None = None
+    candidates: int = 5
+    threshold: float = THRESHOLD
+    seed: int = 0
+    proposers: tuple[str, ...] = ("rules", "indexes")
+    databases: tuple[str, ...] = ()
+    model: str | None = None
+    max_cost: float | None = None
+    queries: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One slow query to be made and solved; everything but what the data and the clock decide follows from it.
+
+    ``number`` counts the orders of an engine. ``weights`` say how often habits are to be put in (0: never), ``closed`` names the
+    patterns, bands of speedup and splits of which there are enough. ``shots`` are slow and fast queries for a model to see.
+    """
+
+    engine: str
+    number: int
+    schema: str
+    tier: int
+    shape: str = ""
+    weights: tuple[tuple[str, float], ...] = ()
+    closed: frozenset[str] = frozenset()
+    shots: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A solution that was tried: its text, who proposed it with which ``transforms``, and what came of it.
+
+    ``statements`` are CREATE INDEX statements that belong to it. ``grade`` is the judge's, None where it was not judged because a
+    first run had shown it to be no gain. ``speedup`` is 0 where it was not measured.
+    """
+
+    sql: str
+    proposer: str
+    transforms: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    fingerprint: str = ""
+    grade: Grade | None = None
+    speedup: float = 0.0
+    slow_ms: float = 0.0
+    fast_ms: float = 0.0
+    readability: float = 0.0
+    reward: float = 0.0
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """The indexes, then the query."""
+        return "".join(f"{statement};\n" for statement in self.statements) + self.sql
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A slow query with a verified faster one.
+
+    ``habits`` are the labels of the slow query, ``injected`` those that were put in; ``pattern`` is what kind of optimization the
+    solution is, such as ``decorrelate|pushdown``; ``features`` what either query makes use of. ``family`` is equal for
+    queries that differ in constants only. ``rejected`` are other solutions that were tried. ``renaming`` holds new names of
+    tables and columns, ``origin`` the example that this one is a variant of, "" where it is none.
+    """
+
+    id: str
+    engine: str
+    schema: str
+    database: str
+    tier: int
+    shape: str
+    question: str
+    slow: str
+    clean: str
+    solution: Solution
+    fingerprint: str
+    family: str
+    split: Split
+    habits: tuple[str, ...]
+    injected: tuple[str, ...]
+    pattern: str
+    features: tuple[str, ...]
+    tables: int
+    difficulty: str
+    slow_readability: float
+    rejected: tuple[Solution, ...] = ()
+    stage: Stage = 2
+    renaming: tuple[tuple[str, str], ...] = ()
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What came of an order, and its examples, more than one in stage 1 only.
+
+    ``features`` are those of the query that was drafted, ``seconds`` and ``cpu_s`` what the order took, ``judged`` the solutions
+    that went to the judge, ``calls`` of a model cost ``cost`` US dollars.
+    """
+
+    order: Order
+    fate: Fate
+    shape: str = ""
+    injected: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    judged: int = 0
+    calls: int = 0
+    cost: float = 0.0
+    reason: str = ""

@@ -1,0 +1,1 @@
+"""What a verified example is worth: how much faster it is, and how well it reads."""

@@ -1,0 +1,107 @@
+"""Registers ``qw factory run``, ``stats``, ``augment``, ``export`` and ``check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from querywright.serve.cli.commands import MODEL, JsonOption
+from querywright.serve.cli.factory import factory_application
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
+
+
+@factory_application.command()
+def run(
+    engine: Annotated[
+        str, typer.Option(help="duckdb, sqlite, or both separated by a comma; each has a process of its own.")
+    ] = "duckdb,sqlite",
+    stage: Annotated[int, typer.Option(min=1, max=2, help="1: few queries, many solutions; 2: many different queries.")] = 2,
+    examples: Annotated[int, typer.Option(min=1, help="Stop at so many examples.")] = 15_000,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Stop after so many iterations of 20 slow queries.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="Stop after so many seconds.")] = None,
+    candidates: Annotated[int, typer.Option(min=1, help="Most solutions that are tried for a slow query.")] = 5,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Least reward of an example.")] = 0.25,
+    seed: Annotated[int, typer.Option(help="Seed of the queries.")] = 0,
+    proposers: Annotated[str, typer.Option(help="Who solves: rules, indexes, model, separated by commas.")] = "rules,indexes",
+    db: Annotated[
+        list[str] | None, typer.Option(help="Your own database instead of the domain schemas; it is only read. Repeatable.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model of the proposer model.", rich_help_panel=MODEL)] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Most US dollars.", rich_help_panel=MODEL)] = None,
+    out: Annotated[Path, typer.Option(help="Folder; one that holds a run goes on with it.")] = Path("factory"),
+    json_output: JsonOption = False,
+) -> None:
+    """Make verified examples of slow queries and faster ones; stop with Ctrl-C, go on with the same command.
+
+    Exit codes: 0 done, 2 bad input, 130 interrupted.
+    """
+    from querywright.factory.values import Plan
+    from querywright.serve.cli.factory import making
+
+    plan = Plan(
+        engines=making.names(engine),
+        stage=1 if stage == 1 else 2,
+        examples=examples,
+        iterations=iterations,
+        seconds=seconds,
+        candidates=candidates,
+        threshold=threshold,
+        seed=seed,
+        proposers=making.names(proposers),
+        databases=tuple(db or ()),
+        model=model,
+        max_cost=max_cost,
+    )
+    raise typer.Exit(making.run(plan, out, json_output))
+
+
+@factory_application.command()
+def stats(folder: FolderArgument, json_output: JsonOption = False) -> None:
+    """Print what a run holds, and draw its histograms into the folder's stats/."""
+    from querywright.serve.cli.factory import using
+
+    raise typer.Exit(using.stats(folder, json_output))
+
+
+@factory_application.command()
+def augment(
+    folder: FolderArgument,
+    variants: Annotated[int, typer.Option(min=1, max=6, help="Variants of each example.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of the constants.")] = 0,
+    json_output: JsonOption = False,
+) -> None:
+    """Multiply the examples: other names of tables and columns, other constants; each variant is executed again."""
+    from querywright.serve.cli.factory import using
+
+    raise typer.Exit(using.augment(folder, variants, seed, json_output))
+
+
+@factory_application.command()
+def export(
+    folder: FolderArgument,
+    out: Annotated[Path | None, typer.Option(help="Where to; default: finetuning/ in the folder.")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Write conversations, preference pairs, prompts for reinforcement learning, Parquet, and the data set's card."""
+    from querywright.serve.cli.factory import using
+
+    raise typer.Exit(using.export(folder, out, json_output))
+
+
+@factory_application.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .jsonl file of conversations that was exported.")],
+    rows: Annotated[int, typer.Option(min=1000, help="Rows of the largest table of the fresh databases.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of their data; the examples were made with 1.")] = 2,
+    json_output: JsonOption = False,
+) -> None:
+    """Check a file from itself alone: fresh databases are generated, and both queries of each line run there.
+
+    Exit codes: 0 all lines hold, 1 some do not, 2 bad input or malformed lines.
+    """
+    from querywright.serve.cli.factory import using
+
+    raise typer.Exit(using.check(file, rows, seed, json_output))

@@ -1,0 +1,61 @@
+"""``qw factory run``: checks what was asked for, shows live progress, prints the figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from querywright.errors import InputError
+from querywright.factory.loop import run as make
+from querywright.factory.metrics import Metrics
+from querywright.factory.values import Plan, Product
+
+PROPOSERS = ("rules", "indexes", "model")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names separated by commas, each once."""
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def run(plan: Plan, out: Path, as_json: bool) -> int:
+    """Make examples; returns the exit code."""
+    _checked("engine", plan.engines, ("duckdb", "sqlite"))
+    _checked("proposer", plan.proposers, PROPOSERS)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        summary = make(plan, out, lambda metrics, product: live.update(_line(plan, metrics, product)))
+    if as_json:
+        print(json.dumps(summary, indent=2))
+    else:
+        _print(Console(highlight=False, soft_wrap=True), summary, out)
+    return 0
+
+
+def _checked(kind: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    unknown = [name for name in given if name not in known]
+    if unknown or not given:
+        said = f"There is no {kind} {unknown[0]!r}." if unknown else f"No {kind} was named."
+        raise InputError(said, f"Choose from {', '.join(known)}.")
+
+
+def _line(plan: Plan, metrics: Metrics, product: Product) -> str:
+    count = metrics.examples
+    mean = metrics.rewards / count if count else 0.0
+    return (
+        f"{count:,} of {plan.examples:,} examples from {metrics.queries:,} slow queries, mean reward {mean:.2f}; "
+        f"last: {product.order.engine}, {product.shape or 'nothing'}, {product.fate}"
+    )
+
+
+def _print(console: Console, summary: dict[str, Any], out: Path) -> None:
+    hours = summary["examples_an_hour"]
+    console.print(f"{summary['examples']:,} examples in {out}, {hours:,.0f} an hour", markup=False)
+    console.print(f"  {summary['success_rate']:.0%} of {summary['slow_queries_tried']:,} slow queries became one")
+    console.print(f"  mean reward {summary['mean_reward']:.2f} ± {summary['reward_deviation']:.2f}")
+    console.print(f"  unique: {summary['unique_slow_queries']:.0%} of slow, {summary['unique_fast_queries']:.0%} of fast queries")
+    console.print(f"Next: qw factory stats {out}, qw factory augment {out}, qw factory export {out}", markup=False)

@@ -1,0 +1,40 @@
+"""Registers ``qw gym tasks`` and ``qw gym tasks build``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from querywright.serve.cli.commands import JsonOption
+from querywright.serve.cli.gym import gym_application
+from querywright.serve.cli.gym.agent_commands import FamilyOption, SplitOption
+
+tasks_application = typer.Typer(help="The tasks: list them, build more.", invoke_without_command=True)
+gym_application.add_typer(tasks_application, name="tasks")
+
+
+@tasks_application.callback()
+def tasks(
+    context: typer.Context, split: SplitOption = None, family: FamilyOption = None, json_output: JsonOption = False
+) -> None:
+    """List the tasks, or build more of them."""
+    if context.invoked_subcommand is None:
+        from querywright.serve.cli.gym import tasking
+
+        raise typer.Exit(tasking.show_tasks(split, family, json_output))
+
+
+@tasks_application.command()
+def build(
+    count: Annotated[int, typer.Option(min=1, help="Tasks of this seed that there shall be.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other tasks.")] = 1,
+    sources: Annotated[
+        str | None, typer.Option(help="Where from, separated by commas, such as hr,hr/sqlite; default: all.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds; run again to go on.")] = None,
+) -> None:
+    """Draft tasks, verify and measure their reference rewrites, keep those with clear headroom; goes on where it was stopped."""
+    from querywright.serve.cli.gym import tasking
+
+    raise typer.Exit(tasking.build_tasks(count, seed, sources, seconds))

@@ -1,0 +1,81 @@
+"""Lists the gym's tasks and builds more of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import cast, get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from querywright.errors import InputError
+from querywright.gym.building import build
+from querywright.gym.certifying import Certifier
+from querywright.gym.drafting import SOURCES
+from querywright.gym.tasks.driver import tasks
+from querywright.gym.tried import Tried, build_path
+from querywright.gym.values import Split, Task
+
+
+def show_tasks(split: str | None, family: str | None, as_json: bool) -> int:
+    """Print the tasks of a split and a family; raises `InputError` for one that does not exist."""
+    if split is not None and split not in get_args(Split):
+        raise InputError(f"There is no split {split}.", f"Splits: {', '.join(get_args(Split))}.")
+    chosen = tasks(cast("Split | None", split), family)
+    if as_json:
+        print(json.dumps([_summary(task) for task in chosen], indent=2))
+        return 0
+    table = Table("task", "family", "split", "difficulty", "database", "certified", "title", box=None)
+    for task in chosen:
+        gain = f"{task.reference.speedup:.1f}x" if task.reference is not None else ""
+        table.add_row(task.id, task.family, task.split, task.difficulty, task.database, gain, task.title)
+    console = Console(width=None if Console().is_terminal else 200)
+    console.print(table)
+    console.print(f"{len(chosen)} tasks. {_counted(chosen)}")
+    return 0
+
+
+def build_tasks(count: int, seed: int, sources: str | None, seconds: float | None) -> int:
+    """Build tasks into the cache and say of each draft what came of it."""
+    chosen = [name.strip() for name in sources.split(",") if name.strip()] if sources else list(SOURCES)
+    for name in chosen:
+        if name not in SOURCES:
+            raise InputError(f"Tasks cannot be made from {name}.", f"Sources: {', '.join(SOURCES)}.")
+    began, path = time.monotonic(), build_path(seed)
+
+    def stop() -> bool:
+        return seconds is not None and time.monotonic() - began >= seconds
+
+    with Certifier() as certifier:
+        built = build(path, count, seed, certifier, chosen, _show, stop)
+    print(f"{len(built)} tasks of seed {seed} in {path}. {_counted(built)}")
+    return 0
+
+
+def _show(tried: Tried) -> None:
+    reference = tried.task.reference if tried.task is not None else None
+    what = f"certified at {reference.speedup:.1f}x" if reference is not None else tried.refused
+    habits = ", ".join(tried.injected) or "as it is"
+    print(f"{tried.number:>6}  {tried.source:<20} {habits}: {what} ({tried.seconds:.1f} s)", flush=True)
+
+
+def _counted(chosen: tuple[Task, ...]) -> str:
+    parts = Counter(task.split for task in chosen), Counter(task.difficulty for task in chosen)
+    return " ".join(", ".join(f"{number} {name}" for name, number in part.most_common()) + "." for part in parts if part)
+
+
+def _summary(task: Task) -> dict[str, object]:
+    return {
+        "task_id": task.id,
+        "title": task.title,
+        "family": task.family,
+        "split": task.split,
+        "difficulty": task.difficulty,
+        "database": task.database,
+        "dialect": task.dialect,
+        "issues": list(task.issues),
+        "certified_speedup": task.reference.speedup if task.reference is not None else None,
+        "note": task.note,
+    }

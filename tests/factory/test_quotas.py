@@ -1,0 +1,60 @@
+"""Quotas hold at every moment of a run, not only at its end."""
+
+from __future__ import annotations
+
+from factory_examples import example
+from hypothesis import given
+from hypothesis import strategies as st
+
+from querywright.factory.quotas import BAND_SHARE, CAPPED_SHARE, FREE, HELD_OUT_SHARE, PATTERN_SHARE, WANTED, Quotas
+from querywright.generation.identity import HELD_OUT
+from querywright.scoring.reward import band, band_names
+
+PATTERNS = ("decorrelate", "pushdown", "indexing", "flatten_subquery", "remove_redundant", "or_to_union", "inline_cte")
+SPLITS = ("train", "train", "train", "test", "validation")
+
+drawn = st.lists(
+    st.tuples(st.sampled_from(PATTERNS), st.floats(1.5, 500), st.sampled_from(SPLITS)),
+    min_size=1,
+    max_size=150,
+)
+
+
+@given(drawn)
+def test_no_kind_ever_passes_its_share(offered: list[tuple[str, float, str]]) -> None:
+    quotas = Quotas()
+    for pattern, speedup, split in offered:
+        one = example(pattern=pattern, speedup=speedup, split=split)
+        if quotas.admits(one):
+            quotas.add(one)
+        total = quotas.total
+        assert all(count <= max(FREE, PATTERN_SHARE * total) for count in quotas.patterns.values())
+        assert all(count <= max(FREE, BAND_SHARE * total) for count in quotas.bands.values())
+        assert quotas.bands[band_names()[-1]] <= max(FREE, CAPPED_SHARE * total)
+        assert all(quotas.splits[name] <= max(FREE, HELD_OUT_SHARE * total) for name in ("test", "validation"))
+
+
+@given(drawn)
+def test_what_is_closed_is_not_admitted(offered: list[tuple[str, float, str]]) -> None:
+    quotas = Quotas()
+    for pattern, speedup, split in offered:
+        one = example(pattern=pattern, speedup=speedup, split=split)
+        assert quotas.admits(one) == (not quotas.closed() & {pattern, band(speedup), split})
+        quotas.add(one)
+
+
+def test_schemas_that_are_held_out_whole_are_drawn_from_rarely() -> None:
+    weights = Quotas().schema_weights(["ecommerce", "social"], HELD_OUT)
+    assert weights["social"] < weights["ecommerce"] / 10
+    full = Quotas()
+    for _ in range(20):
+        full.add(example(schema="social", split="test"))
+    assert list(full.schema_weights(["ecommerce", "social"], HELD_OUT)) == ["ecommerce"]
+
+
+def test_features_are_lacking_until_there_are_enough() -> None:
+    quotas = Quotas()
+    assert set(quotas.lacking().values()) == {1.0}
+    for number in range(10):
+        quotas.add(example(number, features=tuple(WANTED) if number < 5 else ()))
+    assert set(quotas.lacking().values()) == {0.0}

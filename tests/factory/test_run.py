@@ -1,0 +1,204 @@
+"""The loop on real engines: what comes out holds, a kill loses nothing and repeats nothing, bad databases are named."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import private_machine
+
+from querywright.errors import InputError, RunError
+from querywright.factory.checking import check
+from querywright.factory.exporting import export
+from querywright.factory.folder import all_examples, checkpoints, journal_of, read_array, settle_plan
+from querywright.factory.journal import products
+from querywright.factory.loop import run
+from querywright.factory.metrics import Metrics
+from querywright.factory.splits import leaks
+from querywright.factory.values import Plan, Product
+from querywright.scoring.readability import readability
+from querywright.scoring.reward import reward
+from querywright.sql.parse import parse_query
+
+QUICK = Plan(engines=("duckdb", "sqlite"), iterations=4, queries=8, threshold=0.0)
+"""With the threshold at 0 whatever is faster counts, so that a busy machine finds something as well."""
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from querywright.factory.loop import run
+from querywright.factory.values import Plan
+plan = Plan(engines=("sqlite",), iterations=4, queries=5, threshold=0.0)
+run(plan, Path(sys.argv[1]), lambda _, product: print(product.fate, flush=True))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        private_machine(patch, tmp_path_factory.mktemp("work"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run(QUICK, folder)
+    return folder
+
+
+def test_every_order_is_in_the_journal_once(made: Path) -> None:
+    numbers = [(one.order.engine, one.order.number) for one in products(journal_of(made, 2))]
+    assert len(numbers) == len(set(numbers)) >= QUICK.queries * 4
+    for engine in QUICK.engines:
+        assert sorted(number for name, number in numbers if name == engine) == list(
+            range(sum(name == engine for name, _ in numbers))
+        )
+
+
+def test_examples_are_verified_scored_and_unique(made: Path) -> None:
+    found = list(all_examples(made))
+    assert found
+    assert len({(one.engine, one.fingerprint) for one in found}) == len(found)
+    for one in found:
+        solution = one.solution
+        assert solution.grade in ("tested", "proved", "bounded")
+        reads = readability(parse_query(solution.sql, one.engine)).score
+        assert solution.reward == pytest.approx(reward(solution.speedup, reads), abs=2e-3)
+        assert one.habits and one.question.endswith(("?", "."))
+        assert one.slow != solution.text
+        assert all(other.text != solution.text for other in one.rejected)
+    assert leaks(found) == []
+
+
+def test_the_folder_holds_what_the_published_one_holds(made: Path) -> None:
+    stage = made / "stage2"
+    metrics = json.loads((stage / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["examples"] == len(list(all_examples(made))) == len(list(read_array(stage / "training_data.json")))
+    assert metrics["examples"] == len(json.loads((made / "combined" / "training_data.json").read_text(encoding="utf-8")))
+    assert metrics["slow_queries_tried"] == sum(metrics["fates"].values())
+    assert json.loads((stage / "pool.json").read_text(encoding="utf-8")).keys() <= {
+        f"{one.engine}: {one.pattern}" for one in all_examples(made)
+    }
+
+
+def test_what_was_made_holds_when_it_is_run_again(made: Path, tmp_path: Path) -> None:
+    exported = export(all_examples(made), tmp_path)
+    assert exported.files["prompts.jsonl"] == exported.statistics.total
+    for name in ("training_data", "validation", "test"):
+        assert check(tmp_path / f"{name}.jsonl", rows=1000).faults == []
+
+
+def test_a_finished_run_makes_nothing_more(made: Path) -> None:
+    before = (made / "stage2" / "journal.jsonl").read_bytes()
+    assert run(QUICK, made)["examples"] == len(list(all_examples(made)))
+    assert (made / "stage2" / "journal.jsonl").read_bytes() == before
+
+
+def test_a_run_goes_on_after_a_kill_without_loss_or_repetition(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ.copy()) as process:
+        assert process.stdout is not None
+        for _ in range(6):
+            assert process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    done = list(products(journal_of(tmp_path, 2)))
+    assert len(done) >= 6
+    deadline = time.monotonic() + 60
+    while True:  # the lock is free once the kernel has let go of the killed process
+        try:
+            run(Plan(engines=("sqlite",), iterations=4, queries=5, threshold=0.0), tmp_path)
+            break
+        except RunError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    after = list(products(journal_of(tmp_path, 2)))
+    assert after[: len(done)] == done
+    assert sorted(one.order.number for one in after) == list(range(20))
+    assert not [one for one in pairwise(sorted(product.order.number for product in after)) if one[0] == one[1]]
+
+
+def test_checkpoints_are_kept_every_ten_iterations(tmp_path: Path) -> None:
+    plan = Plan(engines=("duckdb",), iterations=10, queries=1)
+    run(plan, tmp_path)
+    assert checkpoints(tmp_path / "stage2") == [10]
+
+
+def test_stage_1_keeps_every_solution_of_a_query(tmp_path: Path) -> None:
+    plan = Plan(engines=("sqlite",), stage=1, iterations=1, queries=12, threshold=0.0)
+    run(plan, tmp_path)
+    for product in products(journal_of(tmp_path, 1)):
+        assert len({one.fingerprint for one in product.examples}) <= 1
+        assert len({one.solution.text for one in product.examples}) == len(product.examples)
+
+
+def test_a_run_with_another_plan_is_refused(tmp_path: Path) -> None:
+    settle_plan(tmp_path, Plan(seed=1))
+    assert settle_plan(tmp_path, Plan(seed=1, examples=7)).examples == 7
+    with pytest.raises(RunError, match="other seed"):
+        settle_plan(tmp_path, Plan(seed=2))
+
+
+def test_the_user_s_own_database_is_only_read(tmp_path: Path) -> None:
+    path = tmp_path / "own.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE shops (id INTEGER PRIMARY KEY, city TEXT NOT NULL, size INTEGER NOT NULL)")
+        connection.execute(
+            "CREATE TABLE visits (id INTEGER PRIMARY KEY, shop_id INTEGER NOT NULL REFERENCES shops (id), "
+            "kind TEXT NOT NULL, minutes INTEGER NOT NULL)"
+        )
+        cities, kinds = ("Rome", "Oslo", "Lima"), ("walk in", "order", "return")
+        connection.executemany("INSERT INTO shops VALUES (?, ?, ?)", [(n, cities[n % 3], n * 7 % 90) for n in range(60)])
+        connection.executemany(
+            "INSERT INTO visits VALUES (?, ?, ?, ?)", [(n, n * 11 % 60, kinds[n % 3], n * 13 % 240) for n in range(1500)]
+        )
+        connection.commit()
+    before = path.read_bytes()
+    seen: list[Product] = []
+    plan = Plan(engines=("sqlite",), databases=(str(path),), iterations=1, queries=6, threshold=0.0)
+    run(plan, tmp_path / "out", lambda _, product: seen.append(product))
+    assert len(seen) == 6 and {product.order.schema for product in seen} == {str(path)}
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("definition", "said"),
+    [
+        ("CREATE TABLE things (what TEXT)", "No query can be drawn"),
+        ("CREATE TABLE things (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, size INTEGER)", "No query can be drawn"),
+    ],
+)
+def test_a_schema_without_keys_or_rows_is_refused(tmp_path: Path, definition: str, said: str) -> None:
+    path = tmp_path / "bad.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(definition)
+        if "KEY" not in definition:
+            connection.execute("INSERT INTO things VALUES ('one')")
+        connection.commit()
+    with pytest.raises(InputError, match=said):
+        run(Plan(engines=("sqlite",), databases=(str(path),), iterations=1), tmp_path / "out")
+
+
+def test_a_database_of_another_engine_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE things (id INTEGER PRIMARY KEY)")
+        connection.commit()
+    with pytest.raises(InputError, match="is not a duckdb database"):
+        run(Plan(engines=("duckdb",), databases=(str(path),), iterations=1), tmp_path / "out")
+
+
+def test_metrics_of_nothing_are_zeros() -> None:
+    summary = Metrics().summary(0, 2)
+    assert summary["examples"] == summary["mean_reward"] == 0 and summary["speedup_range"] == []
+    json.dumps(summary, allow_nan=False)

@@ -1,0 +1,118 @@
+"""Drafts come out the same, builds go on where they stopped, and only what is equal and faster is certified."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from querywright.errors import InputError, RunError
+from querywright.gym import building, drafting
+from querywright.gym.building import build, difficulty
+from querywright.gym.certifying import Certifier, Uncertified
+from querywright.gym.drafting import SOURCES, Drafting
+from querywright.gym.tasks import shop
+from querywright.gym.tried import Tried, read_tried
+from querywright.gym.values import Reference
+from querywright.runs.serialize import to_json
+from querywright.serve.cli.gym import tasking
+from querywright.sql.parse import parse_query
+
+SMALL = {"hr": "hr:rows=1000", "ecommerce/sqlite": "ecommerce:rows=1000,engine=sqlite", "hr/questions": "hr:rows=1000"}
+
+
+@pytest.fixture
+def certifier(monkeypatch: pytest.MonkeyPatch) -> Iterator[Certifier]:
+    """With small databases."""
+    for source, label in SMALL.items():
+        monkeypatch.setitem(SOURCES, source, ((label, (label, label)),))  # type: ignore[misc]
+    with Certifier() as opened:
+        yield opened
+
+
+def test_a_draft_is_the_same_whenever_it_is_drawn(certifier: Certifier) -> None:
+    for number in range(6):
+        one, again = (Drafting(certifier, 7, ["hr", "ecommerce/sqlite"]).draft(number, Counter()) for _ in range(2))
+        assert one is not None and again is not None
+        assert (one.slow.sql, one.clean, one.question) == (again.slow.sql, again.clean, again.question)
+        assert one.dialect == ("sqlite" if number % 2 else "duckdb")
+        assert one.slow.confirmed and one.rules_s == 0
+
+
+def test_drafts_answer_what_their_clean_queries_answer(certifier: Certifier) -> None:
+    draws = Drafting(certifier, 3, ["hr", "ecommerce/sqlite"])
+    for number in range(8):
+        draft = draws.draft(number, Counter())
+        assert draft is not None
+        session = certifier.session(SMALL[draft.source])
+        rows = [sorted(map(repr, session.fetch(text, limit_s=60).rows)) for text in (draft.clean, draft.slow.sql)]
+        assert rows[0] == rows[1], draft.slow.sql
+
+
+def test_the_schemas_own_questions_are_drafted_as_they_are(certifier: Certifier) -> None:
+    draws = Drafting(certifier, 1, ["hr/questions"])
+    draft = draws.draft(0, Counter())
+    assert draft is not None and draft.family == "questions" and draft.clean == "" and draft.rules_s > 0
+    assert draft.question.endswith("?") and draft.slow.labels
+    assert draws.draft(100, Counter()) is None
+
+
+def test_what_was_certified_often_becomes_rare() -> None:
+    before, after = (drafting._weights("duckdb", counts) for counts in (Counter(), Counter({"scan_per_value": 30})))
+    assert after["scan_per_value"] < before["scan_per_value"] / 10
+    assert after["running_total_by_rescan"] == before["running_total_by_rescan"]
+
+
+def test_only_equal_and_clearly_faster_rewrites_are_certified(certifier: Certifier) -> None:
+    database = "hr:rows=1000,engine=sqlite"
+    total = "SELECT SUM(x.salary) FROM employees AS x WHERE x.team_id + 0 = e.team_id + 0"
+    slow = f"SELECT e.id, ({total}) AS payroll FROM employees AS e"
+    fast = "SELECT e.id, SUM(e.salary) OVER (PARTITION BY e.team_id) AS payroll FROM employees AS e"
+    wrong = "SELECT e.id, SUM(e.salary) OVER (PARTITION BY e.manager_id) AS payroll FROM employees AS e"
+    hidden = "hr:rows=1000,seed=2,engine=sqlite"
+    outcome = certifier.certify(slow, [wrong, fast], database, hidden)
+    assert isinstance(outcome, Reference) and outcome.sql == fast and outcome.speedup >= 1.5
+    refused = certifier.certify(slow, [wrong], database, hidden)
+    assert isinstance(refused, Uncertified) and refused.reason
+    assert isinstance(certifier.certify(fast, [fast], database, hidden), Uncertified)
+    broken = certifier.certify("SELECT nothing FROM employees", [fast], database, hidden)
+    assert isinstance(broken, Uncertified)
+
+
+def test_a_build_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certifier: Certifier) -> None:
+    path = tmp_path / "seed-1.jsonl"
+    task = shop.load()[0]
+    path.write_text("".join(f"{to_json(Tried(number, 'hr', task=task))}\n" for number in range(2)))
+    assert len(build(path, 2, 1, certifier, ["hr"])) == 2  # nothing to do
+    tried: list[int] = []
+
+    def refused(draws: Drafting, number: int, done: object, seed: int) -> Tried:
+        tried.append(number)
+        return Tried(number, "hr", refused="Not today.")
+
+    monkeypatch.setattr(building, "_tried", refused)
+    build(path, 3, 1, certifier, ["hr"], stop=lambda: len(tried) == 2)
+    assert tried == [2, 3]
+    assert [one.number for one in read_tried(path)] == [0, 1, 2, 3]
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "seed-1.jsonl"
+    path.write_text(f"{to_json(Tried(0, 'hr'))}\nnonsense\n")
+    with pytest.raises(RunError, match="line 2"):
+        read_tried(path)
+
+
+def test_an_unknown_source_is_refused() -> None:
+    with pytest.raises(InputError, match="nonsense"):
+        tasking.build_tasks(1, 1, "nonsense", None)
+
+
+def test_difficulty_grows_with_what_there_is_to_see_through() -> None:
+    easy = parse_query("SELECT a FROM t WHERE b = 1", "duckdb")
+    hard = parse_query("SELECT a FROM t JOIN u ON t.x = u.x WHERE b IN (SELECT c FROM v) AND d IN (SELECT e FROM w)", "duckdb")
+    assert difficulty(easy, ["scan_per_value"], 5.0) == "easy"
+    labels = ["scan_per_value", "or_across_tables", "late_filter", "correlated_subquery"]
+    assert difficulty(hard, labels, 1.6) in ("hard", "expert")
