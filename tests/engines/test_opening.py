@@ -124,7 +124,7 @@ def test_names_with_odd_characters(engine: str, location: Location, tmp_path: Pa
     path.parent.mkdir()
     shutil.copy(location.address, path)
     with Session(Location(engine, str(path))) as session:
-        assert session.materialize("SELECT * FROM plain") == 1000
+        assert len(session.fetch("SELECT * FROM plain").rows) == 1000
 
 
 def test_failing_setup_is_reported(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_log_of_duckdb_is_read_and_kept(tmp_path: Path) -> None:
     before = fingerprint(folder)
     assert len(before) == 2
     with Session(Location("duckdb", str(folder / path.name))) as session:
-        assert session.materialize("SELECT * FROM t") == 2
+        assert len(session.fetch("SELECT * FROM t").rows) == 2
     assert fingerprint(folder) == before
 
 
@@ -180,7 +180,7 @@ def test_change_of_an_unlocked_sqlite_file_is_noticed(tmp_path: Path) -> None:
     live.execute("CREATE TABLE t (a)")
     live.close()
     with Session(Location("sqlite", str(path))) as session:
-        assert session.materialize("SELECT * FROM t") == 0
+        assert len(session.fetch("SELECT * FROM t").rows) == 0
         live = sqlite3.connect(path, isolation_level=None)
         live.execute("INSERT INTO t VALUES (1)")
         with pytest.raises(StatementError, match="changed by another program"):
@@ -203,7 +203,7 @@ def test_written_scratch_file_can_be_reopened(engine: str, tmp_path: Path) -> No
     build(Location(engine, str(path), writable=True))
     assert [file.name for file in tmp_path.iterdir()] == ["scratch.db"]
     with Session(Location(engine, str(path))) as session:
-        assert session.materialize("SELECT * FROM plain") == 1000
+        assert len(session.fetch("SELECT * FROM plain").rows) == 1000
 
 
 def test_every_engine_has_its_cases() -> None:

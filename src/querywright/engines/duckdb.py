@@ -121,11 +121,14 @@ class DuckDBConnection:
             with _errors_translated():
                 self._run(f"DEALLOCATE {name}")
 
-    def materialize(self, sql: str, parameters: Bindings = ()) -> int:
-        """Run a query to the end into DuckDB's own vectors and drop them; return the row count."""
+    def materialize(self, sql: str, parameters: Bindings = ()) -> None:
+        """Run a query to the end into DuckDB's own vectors and drop them.
+
+        The rows are not counted: DuckDB 1.5 answers ``len`` of a relation by running its query again, as a COUNT.
+        """
         query = self._query(sql, parameters)
         with _errors_translated():
-            return len(_materialized(self._connection.sql(query)))
+            _materialized(self._connection.sql(query))
 
     def store(self, table: str, sql: str, parameters: Bindings = ()) -> int:
         """Put a query's rows into a temporary table; return the row count."""

@@ -118,8 +118,8 @@ class Connection(Protocol):
         """
         ...
 
-    def materialize(self, sql: str, parameters: Bindings = ()) -> int:
-        """Run a query, produce every row and every column, discard them; return the row count. This is what gets timed."""
+    def materialize(self, sql: str, parameters: Bindings = ()) -> None:
+        """Run a query once, produce every row and every column, discard them. This is what gets timed."""
         ...
 
     def store(self, table: str, sql: str, parameters: Bindings = ()) -> int:

@@ -152,9 +152,9 @@ class Session:
         """The rows of a query."""
         return cast(ResultSet, self._ask("fetch", sql, parameters, max_rows, limit_s=limit_s))
 
-    def materialize(self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> int:
-        """Run a query, discard its rows, return their count."""
-        return cast(int, self._ask("materialize", sql, parameters, limit_s=limit_s))
+    def materialize(self, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> None:
+        """Run a query and discard its rows."""
+        self._ask("materialize", sql, parameters, limit_s=limit_s)
 
     def store(self, table: str, sql: str, parameters: Bindings = (), *, limit_s: float | None = None) -> int:
         """Put a query's rows into a temporary table; return their count."""
