@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ def test_modules_stay_small(path: Path) -> None:
 def test_names_say_what_is_inside(path: Path) -> None:
     parts = path.relative_to(ROOT).with_suffix("").parts
     assert not [part for part in parts if FORBIDDEN_NAMES.search(part)], "name the module after what it is about"
+
+
+def test_no_two_test_modules_share_a_name() -> None:
+    """They are imported by their bare names, so that the second one of a name cannot be collected."""
+    names = [path.name for path in TESTS if path.name not in ("__init__.py", "conftest.py")]
+    assert not [name for name, times in Counter(names).items() if times > 1]
 
 
 def test_the_package_holds_code_and_small_texts_only() -> None:
