@@ -1,7 +1,6 @@
 """Pairs that only differ on the edge of something are refuted, and look-alikes that do not differ are not."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,15 +24,6 @@ def pairs() -> list[object]:
         for engine in engines:
             found.append(pytest.param(engine, label, *queries, id=f"{engine}-{name.replace(' ', '-')}"))
     return found
-
-
-@pytest.fixture(scope="module")
-def scratches() -> Iterator[dict[str, tuple[Scratch, Scratch]]]:
-    open_ones = {engine: (Scratch(engine), Scratch(engine)) for engine in ("duckdb", "sqlite")}
-    yield open_ones
-    for pair in open_ones.values():
-        for scratch in pair:
-            scratch.close()
 
 
 @pytest.mark.parametrize(("engine", "label", "original", "candidate"), pairs())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from querywright.sql.ddl import schema_of
@@ -28,15 +26,6 @@ NUMBERED = (
     "SELECT id, name FROM (SELECT p.id, b.name, ROW_NUMBER() OVER (ORDER BY p.amount DESC, p.id) AS n FROM purchase AS p"
     " LEFT JOIN buyer AS b ON b.id = p.buyer) AS x WHERE n BETWEEN 501 AND {last} ORDER BY n"
 )
-
-
-@pytest.fixture(scope="module")
-def scratches() -> Iterator[dict[str, tuple[Scratch, Scratch]]]:
-    found = {engine: (Scratch(engine), Scratch(engine)) for engine in ("duckdb", "sqlite")}
-    yield found
-    for pair in found.values():
-        for scratch in pair:
-            scratch.close()
 
 
 def judged(original: str, candidate: str, engine: str, scratch: tuple[Scratch, Scratch]) -> Verdict:

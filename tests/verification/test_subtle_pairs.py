@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,15 +31,6 @@ def pairs(wanted: str) -> list[object]:
         if label == wanted:
             found.append(pytest.param(engine, original, candidate, id=f"{engine}-{name.replace(' ', '-')}"))
     return found
-
-
-@pytest.fixture(scope="module")
-def scratches() -> Iterator[dict[str, tuple[Scratch, Scratch]]]:
-    found = {engine: (Scratch(engine), Scratch(engine)) for engine in ("duckdb", "sqlite")}
-    yield found
-    for pair in found.values():
-        for scratch in pair:
-            scratch.close()
 
 
 def grade(engine: str, original: str, candidate: str, scratch: tuple[Scratch, Scratch]) -> str:

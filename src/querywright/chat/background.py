@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -37,11 +37,10 @@ class BackgroundChat:
     def __enter__(self) -> Self:
         """Open the chat; raises what `open_chat` raises."""
         self._thread.start()
-        try:
+        with ExitStack() as undoing:
+            undoing.callback(self._stop)
             self._chat = self._run(self._closing.enter_async_context(open_chat(self._options, self._recording))).result()
-        except BaseException:
-            self._stop()
-            raise
+            undoing.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from querywright.chat.budget import Spending
 from querywright.chat.protocol import Message, Reply
+from querywright.durable import sync_folder
 from querywright.errors import ChatError, RunError
 
 ERRORS = {kind.__name__: kind for kind in ChatError.__subclasses__()}
@@ -136,7 +137,7 @@ class Recording:
             os.fsync(file.fileno())
         self._complete_bytes = None
         if new:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def _apply(self, event: Mapping[str, Any]) -> None:
         key, kind = event["key"], event["event"]
@@ -179,14 +180,6 @@ class Recording:
                 f"Line {number} of {path} is not an exchange with a model: {error}",
                 f"Repair the line, or start over without it: mv {path} {path}.damaged",
             ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _paid(spent: Spending, cost: float | None, prompt_tokens: int = 0, completion_tokens: int = 0) -> Spending:

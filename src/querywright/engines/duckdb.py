@@ -8,7 +8,7 @@ parsed first and anything but a SELECT is refused.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -72,11 +72,10 @@ class DuckDBConnection:
         self._accepted: set[str] = set()
         self._prepared: dict[str, str] = {}
         self._spill = SpillFolder(limits)
-        try:
+        with ExitStack() as undoing:
+            undoing.callback(self._spill.close)
             self._connection = _open(location, limits, self._spill.path)
-        except BaseException:
-            self._spill.close()
-            raise
+            undoing.pop_all()
 
     def schema(self) -> Schema:
         """Tables and views with what DuckDB enforces."""

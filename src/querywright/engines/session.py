@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -104,14 +105,13 @@ class Session:
         self._worker = Worker(self._connect)  # a process is started by the first call only
 
     def __enter__(self) -> Session:
-        try:
+        with ExitStack() as undoing:
+            undoing.callback(self.close)
             if self._host is not None:
                 self._host.call(_open_room, self._room, self._connect)
             else:
                 self._worker.start()
-        except BaseException:
-            self.close()
-            raise
+            undoing.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

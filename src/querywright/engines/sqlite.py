@@ -10,7 +10,7 @@ import datetime
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from typing import Literal
 
@@ -73,13 +73,12 @@ class SQLiteConnection:
         self._accepted: set[str] = set()
         self._watched: Watched | None = None
         self._spill = SpillFolder(limits)
-        try:
+        with ExitStack() as undoing:
+            undoing.callback(self._spill.close)
             # SQLite asks the environment where temporary files go; they are unlinked as soon as they are open.
             os.environ["SQLITE_TMPDIR"] = str(self._spill.path)
             self._connection = self._open(location, limits)
-        except BaseException:
-            self._spill.close()
-            raise
+            undoing.pop_all()
 
     def schema(self) -> Schema:
         """Tables and views with what SQLite enforces or declares."""

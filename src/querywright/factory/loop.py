@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -139,15 +139,12 @@ def _made(line: Worker, order: Order) -> Product:
 def _lines(plan: Plan, place: Path) -> Iterator[dict[str, Worker]]:
     """One worker process for each engine."""
     lines = {engine: Worker(partial(Workshop, engine, plan, place / f"model_{engine}.jsonl")) for engine in plan.engines}
-    try:
+    with ExitStack() as closing, ExitStack() as killing:  # what is under way is not waited for when a run is broken off
+        for line in lines.values():
+            closing.callback(line.close)
+            killing.callback(line.kill)
         yield lines
-    except BaseException:
-        for line in lines.values():
-            line.kill()
-        raise
-    finally:
-        for line in lines.values():
-            line.close()
+        killing.pop_all()
 
 
 def _wanted(plan: Plan, state: _State, seconds: float) -> bool:

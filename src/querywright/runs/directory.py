@@ -34,8 +34,9 @@ from typing import Any
 
 from querywright.chat.budget import Spending
 from querywright.chat.recording import Recording
+from querywright.durable import sync_folder
 from querywright.errors import RunError
-from querywright.runs.files import read_json, read_text, sync_folder, write_json, write_text, writing
+from querywright.runs.files import read_json, read_text, write_json, write_text, writing
 from querywright.runs.generation import GenerationDirectory
 from querywright.runs.iteration import Iteration, IterationDirectory
 from querywright.runs.layout import LAYOUTS, Mode, layout

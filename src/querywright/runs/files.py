@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from querywright.durable import sync_folder
 from querywright.errors import RunError
 
 Json = Mapping[str, Any] | list[Any]
@@ -80,15 +81,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RunError(f"{path} holds no JSON object.", "Remove the damaged run directory and optimize again.")
     return value
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the folder's list of names on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _end_of_last_line(content: bytes) -> int:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from querywright.runs.files import append_line, read_text, sync_folder, write_json, write_text, writing
+from querywright.durable import sync_folder
+from querywright.runs.files import append_line, read_text, write_json, write_text, writing
 from querywright.runs.iteration import ATTEMPTS, PROMPT, Iteration, read_attempts
 from querywright.runs.serialize import to_json
 from querywright.values import Attempt

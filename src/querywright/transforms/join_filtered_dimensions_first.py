@@ -29,12 +29,13 @@ from sqlglot import exp
 
 from querywright.sql.facts import Facts, Source
 from querywright.sql.failures import may_fail
-from querywright.sql.predicates import equated_columns, set_where, where_conjuncts
+from querywright.sql.predicates import equated_columns
 from querywright.sql.trees import copied
-from querywright.transforms._definitions import define_before, obstacle_to_definitions
+from querywright.transforms._definitions import define_before
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._from_clause import aliases, components, freely_joined, write_inner_joins
-from querywright.transforms._key_joins import inner, inner_filters
+from querywright.transforms._joined_steps import obstacle_to_steps, read_steps
+from querywright.transforms._key_joins import inner_filters
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "reorder_join"
@@ -65,7 +66,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
         sets = [chosen for chosen in _proposals(sources, movable, filtered, links, tests) if chosen != frozenset(sources)]
         if not sets:
             continue
-        obstacle = _obstacle(select, facts)
+        obstacle = obstacle_to_steps(select, facts)
         if obstacle is not None:
             yield Blocked(select, obstacle)
             continue
@@ -110,15 +111,6 @@ def _materialized(source: Source, select: exp.Select) -> bool:
     return any(isinstance(node, exp.CTE) and bool(node.args.get("materialized")) for node in (holder, here))
 
 
-def _obstacle(select: exp.Select, facts: Facts) -> str | None:
-    joins: list[exp.Join] = select.args.get("joins") or []
-    if any(not inner(join) and join.side != "LEFT" for join in joins):
-        return "only inner and left joins can follow"
-    if not all(facts.deterministic(predicate) for predicate in inner_filters(select)):
-        return "the predicates must be deterministic"
-    return obstacle_to_definitions(select, facts)
-
-
 def rewrite(site: Site, facts: Facts) -> exp.Query:
     """Move the chosen tables and their predicates into a common table expression and read it first."""
     assert isinstance(site, First)
@@ -148,10 +140,5 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
         first.reference(exp.Literal.number(1), "one")
     body.set("expressions", first.projections())
 
-    reader = exp.to_table(first.alias)
-    following = [copied(join) for join in select.args.get("joins") or [] if not inner(join)]
-    rest = [copied(source.node) for a, source in sources.items() if a not in site.aliases and freely_joined(source, facts)]
-    write_inner_joins(select, [reader, *rest], [copied(predicate) for predicate in outside])
-    set_where(select, [*where_conjuncts(select), *(copied(predicate) for predicate in after)])
-    select.set("joins", [*select.args["joins"], *following])
+    read_steps(select, [exp.to_table(first.alias)], site.aliases, outside, after, facts)
     return define_before(facts.tree, select, [(first.alias, body)])

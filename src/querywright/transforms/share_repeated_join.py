@@ -29,12 +29,13 @@ from sqlglot import exp
 
 from querywright.sql.facts import Facts, Source
 from querywright.sql.failures import may_fail
-from querywright.sql.predicates import equated_columns, set_where, where_conjuncts
+from querywright.sql.predicates import equated_columns
 from querywright.sql.trees import copied, printed
-from querywright.transforms._definitions import define_before, obstacle_to_definitions
+from querywright.transforms._definitions import define_before
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._from_clause import aliases, freely_joined, write_inner_joins
-from querywright.transforms._key_joins import inner, inner_filters
+from querywright.transforms._joined_steps import obstacle_to_steps, read_steps
+from querywright.transforms._key_joins import inner_filters
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "materialize_cte"
@@ -126,14 +127,9 @@ def _text(predicate: exp.Expr, names: Mapping[str, str], facts: Facts) -> str:
 
 
 def _obstacle(select: exp.Select, inside: list[exp.Expr], facts: Facts) -> str | None:
-    joins: list[exp.Join] = select.args.get("joins") or []
-    if any(not inner(join) and join.side != "LEFT" for join in joins):
-        return "only inner and left joins can follow"
-    if not all(facts.deterministic(predicate) for predicate in inner_filters(select)):
-        return "the predicates must be deterministic"
     if any(may_fail(predicate, facts.dialect) for predicate in inside):
         return "a predicate may fail on rows that a later join drops"
-    return obstacle_to_definitions(select, facts)
+    return obstacle_to_steps(select, facts)
 
 
 def rewrite(site: Site, facts: Facts) -> exp.Query:
@@ -181,9 +177,5 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
         exp.Table(this=exp.to_identifier(shared.alias), alias=exp.TableAlias(this=exp.to_identifier(reader)))
         for reader in readers
     ]
-    following = [copied(join) for join in select.args.get("joins") or [] if not inner(join)]
-    rest = [copied(s.node) for a, s in sources.items() if a not in {*twins, *back} and freely_joined(s, facts)]
-    write_inner_joins(select, [*entries, *rest], [copied(predicate) for predicate in outside])
-    set_where(select, [*where_conjuncts(select), *(copied(predicate) for predicate in after)])
-    select.set("joins", [*select.args["joins"], *following])
+    read_steps(select, entries, {*twins, *back}, outside, after, facts)
     return define_before(facts.tree, select, [(shared.alias, body)])
