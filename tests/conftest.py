@@ -14,6 +14,9 @@ from querywright.settings import settings
 collect_ignore_glob = ["conftest.py", "*/conftest.py"]
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # nothing is asserted of times
+hypothesis.settings.register_profile(
+    "repeatable", deadline=None, derandomize=True
+)  # for continuous integration: no new examples there
 hypothesis.settings.load_profile("any machine")
 
 

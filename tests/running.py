@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from decimal import Decimal
 from functools import cache
+from math import isnan
 
 import duckdb
 from nasty import Database, insertions
@@ -102,9 +103,9 @@ def _comparable(rows: Iterable[tuple[object, ...]]) -> Rows:
 
 
 def _rounded(value: object) -> object:
-    """Floats to nine digits; decimals without trailing zeros; lists as tuples."""
+    """Floats to nine digits, NaN equal to itself; decimals without trailing zeros; lists as tuples."""
     if isinstance(value, float):
-        return float(f"{value:.9g}")
+        return "NaN" if isnan(value) else float(f"{value:.9g}")
     if isinstance(value, Decimal):
         return value.normalize()
     if isinstance(value, list):
