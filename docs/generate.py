@@ -12,7 +12,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from querywright.serve.cli.commands import application
+from querywright.serve.cli.application import application
 from querywright.transforms.driver import transforms
 
 REFERENCE = Path(__file__).parent / "reference"

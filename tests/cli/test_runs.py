@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from querywright.errors import InputError, QueryError, RunError
 from querywright.runs.directory import RunDirectory
-from querywright.serve.cli.commands import application
+from querywright.serve.cli.application import application
 
 
 def qw(*arguments: object) -> str:

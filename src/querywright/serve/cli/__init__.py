@@ -12,7 +12,7 @@ COLLECTION = (50_000, 20, 100)
 def main() -> None:
     """Entry point; errors become one message and an exit code, never a traceback."""
     from querywright.errors import ChatRefused, InputError, QuerywrightError
-    from querywright.serve.cli.commands import application
+    from querywright.serve.cli.application import application
 
     gc.set_threshold(*COLLECTION)
     try:

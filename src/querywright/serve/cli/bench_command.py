@@ -1,4 +1,4 @@
-"""Registers ``qw bench``."""
+"""``qw bench``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from querywright.serve.cli.commands import DatabaseOption, JsonOption, MemoryOption, ThreadsOption, application
+from querywright.serve.cli.options import DatabaseOption, JsonOption, MemoryOption, ThreadsOption
+
+commands = typer.Typer()
 
 
-@application.command("bench")
+@commands.command("bench")
 def bench(
     target: Annotated[
         str | None, typer.Argument(metavar="TARGET", help="A folder of .sql files (with --db) or a workload, such as tpcds:sf=1.")

@@ -1,4 +1,4 @@
-"""Registers ``qw prompt`` and ``qw submit``."""
+"""``qw prompt`` and ``qw submit``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from querywright.serve.cli.commands import BindOption, DatabaseOption, JsonOption, TimeoutOption, application
+from querywright.serve.cli.options import BindOption, DatabaseOption, JsonOption, TimeoutOption
+
+commands = typer.Typer()
 
 
-@application.command()
+@commands.command()
 def prompt(
     sql: Annotated[
         str,
@@ -49,7 +51,7 @@ def prompt(
     )
 
 
-@application.command()
+@commands.command()
 def submit(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory of qw prompt --out.")],
     answer: Annotated[str, typer.Argument(metavar="ANSWER", help="File with the answer of the chat window, or -.")],

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from querywright.serve.cli.commands import JsonOption, runs_application
+from querywright.serve.cli.options import JsonOption
+
+commands = typer.Typer(name="runs", help="Past runs: list, show, compare, query with SQL.", no_args_is_help=False)
 
 RunsOption = Annotated[Path | None, typer.Option("--runs-dir", help="Folder of run directories; default: runs.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its beginning where only one begins so.")]
 
 
-@runs_application.callback(invoke_without_command=True)
+@commands.callback(invoke_without_command=True)
 def runs(
     context: typer.Context,
     sql: Annotated[
@@ -31,7 +33,7 @@ def runs(
         raise typer.Exit(running.show_sql(source, sql) if sql is not None else running.show_list(source))
 
 
-@runs_application.command("list")
+@commands.command("list")
 def show_list(context: typer.Context, runs_dir: RunsOption = None, json_output: JsonOption = False) -> None:
     """All runs, the latest first."""
     from querywright.serve.cli import running
@@ -39,7 +41,7 @@ def show_list(context: typer.Context, runs_dir: RunsOption = None, json_output: 
     raise typer.Exit(running.show_list(running.Source(*_options(context, runs_dir, json_output))))
 
 
-@runs_application.command("show")
+@commands.command("show")
 def show_run(
     context: typer.Context,
     run: RunArgument,
@@ -57,7 +59,7 @@ def show_run(
     raise typer.Exit(running.show_run(running.Source(*_options(context, runs_dir, json_output)), run, chosen))
 
 
-@runs_application.command("compare")
+@commands.command("compare")
 def show_comparison(
     context: typer.Context, first: RunArgument, second: RunArgument, runs_dir: RunsOption = None, json_output: JsonOption = False
 ) -> None:
@@ -67,7 +69,7 @@ def show_comparison(
     raise typer.Exit(running.show_comparison(running.Source(*_options(context, runs_dir, json_output)), first, second))
 
 
-@runs_application.command("top")
+@commands.command("top")
 def show_top(
     context: typer.Context,
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
@@ -80,7 +82,7 @@ def show_top(
     raise typer.Exit(running.show_top(running.Source(*_options(context, runs_dir, json_output)), count))
 
 
-@runs_application.command("transforms")
+@commands.command("transforms")
 def show_transforms(context: typer.Context, runs_dir: RunsOption = None, json_output: JsonOption = False) -> None:
     """How often each transform was tried, verified and faster than what it was applied to."""
     from querywright.serve.cli import running
@@ -88,7 +90,7 @@ def show_transforms(context: typer.Context, runs_dir: RunsOption = None, json_ou
     raise typer.Exit(running.show_transforms(running.Source(*_options(context, runs_dir, json_output))))
 
 
-@runs_application.command("sql")
+@commands.command("sql")
 def show_sql(
     context: typer.Context,
     statement: Annotated[str, typer.Argument(metavar="SQL", help="A query over the tables runs, iterations, attempts, steps.")],

@@ -1,4 +1,4 @@
-"""Registers ``qw factory run``, ``stats``, ``augment``, ``export`` and ``check``."""
+"""``qw factory run``, ``stats``, ``augment``, ``export`` and ``check``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from querywright.serve.cli.commands import MODEL, JsonOption
-from querywright.serve.cli.factory import factory_application
+from querywright.serve.cli.options import MODEL, JsonOption
+
+commands = typer.Typer(
+    name="factory", help="Training data: make it, look at it, multiply, export, check it.", no_args_is_help=True
+)
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
 
 
-@factory_application.command()
+@commands.command()
 def run(
     engine: Annotated[
         str, typer.Option(help="duckdb, sqlite, or both separated by a comma; each has a process of its own.")
@@ -58,7 +61,7 @@ def run(
     raise typer.Exit(making.run(plan, out, json_output))
 
 
-@factory_application.command()
+@commands.command()
 def stats(folder: FolderArgument, json_output: JsonOption = False) -> None:
     """Print what a run holds, and draw its histograms into the folder's stats/."""
     from querywright.serve.cli.factory import using
@@ -66,7 +69,7 @@ def stats(folder: FolderArgument, json_output: JsonOption = False) -> None:
     raise typer.Exit(using.stats(folder, json_output))
 
 
-@factory_application.command()
+@commands.command()
 def augment(
     folder: FolderArgument,
     variants: Annotated[int, typer.Option(min=1, max=6, help="Variants of each example.")] = 4,
@@ -79,7 +82,7 @@ def augment(
     raise typer.Exit(using.augment(folder, variants, seed, json_output))
 
 
-@factory_application.command()
+@commands.command()
 def export(
     folder: FolderArgument,
     out: Annotated[Path | None, typer.Option(help="Where to; default: finetuning/ in the folder.")] = None,
@@ -91,7 +94,7 @@ def export(
     raise typer.Exit(using.export(folder, out, json_output))
 
 
-@factory_application.command()
+@commands.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .jsonl file of conversations that was exported.")],
     rows: Annotated[int, typer.Option(min=1000, help="Rows of the largest table of the fresh databases.")] = 10_000,

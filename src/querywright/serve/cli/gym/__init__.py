@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from querywright.serve.cli.commands import application
+from querywright.serve.cli.gym import agent_commands, server_commands, task_commands
 
-gym_application = typer.Typer(help="The environment: serve it, play it with agents, evaluate them.", no_args_is_help=True)
-application.add_typer(gym_application, name="gym")
-
-from querywright.serve.cli.gym import agent_commands, server_commands, task_commands  # noqa: E402, F401  (they register their commands)
+gym_application = typer.Typer(
+    name="gym", help="The environment: serve it, play it with agents, evaluate them.", no_args_is_help=True
+)
+for group in (agent_commands, server_commands, task_commands):
+    gym_application.add_typer(group.commands)

@@ -1,4 +1,4 @@
-"""Registers ``qw gym baseline``, ``infer``, ``ablate``, ``replay`` and ``evaluate``."""
+"""``qw gym baseline``, ``infer``, ``ablate``, ``replay`` and ``evaluate``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from querywright.serve.cli.commands import MODEL, JsonOption
-from querywright.serve.cli.gym import gym_application
+from querywright.serve.cli.options import MODEL, JsonOption
+
+commands = typer.Typer()
 
 CHOICE = "Which tasks"
 TasksOption = Annotated[str | None, typer.Option(help="Ids of tasks, separated by commas.", rich_help_panel=CHOICE)]
@@ -37,7 +38,7 @@ MaxCostOption = Annotated[float | None, typer.Option(help="Most US dollars.", ri
 MaxCallsOption = Annotated[int | None, typer.Option(help="Most paid calls.", rich_help_panel=MODEL)]
 
 
-@gym_application.command()
+@commands.command()
 def baseline(
     agents: Annotated[
         str | None,
@@ -69,7 +70,7 @@ def baseline(
     raise typer.Exit(playing.baseline(choosing.named_agents(agents, chat), chosen, profile, url, out, json_output))
 
 
-@gym_application.command()
+@commands.command()
 def infer(
     agent: Annotated[str, typer.Option(help="model, or another agent: rules, random, idle.")] = "model",
     tasks: TasksOption = None,
@@ -99,7 +100,7 @@ def infer(
     raise typer.Exit(playing.infer(agent, chat, chosen, profile, url))
 
 
-@gym_application.command()
+@commands.command()
 def ablate(
     quick: Annotated[bool, typer.Option("--quick", help="One task, one step: shows that it works.")] = False,
     agents: Annotated[str, typer.Option(help="Agents, separated by commas.")] = "rules,random,idle",
@@ -120,7 +121,7 @@ def ablate(
     raise typer.Exit(playing.ablate(agents, chosen.quick() if quick else chosen, profile, out, json_output))
 
 
-@gym_application.command()
+@commands.command()
 def replay(
     log: Annotated[
         Path | None, typer.Argument(metavar="LOG", help="Episodes recorded with --out; without, the rules play them now.")
@@ -144,7 +145,7 @@ def replay(
     raise typer.Exit(playing.replay(log, out, agent, chosen, profile, title))
 
 
-@gym_application.command()
+@commands.command()
 def evaluate(
     before: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""Registers ``qw gym serve`` and ``qw gym validate``."""
+"""``qw gym serve`` and ``qw gym validate``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from querywright.serve.cli.commands import JsonOption
-from querywright.serve.cli.gym import gym_application
+from querywright.serve.cli.options import JsonOption
+
+commands = typer.Typer()
 
 
-@gym_application.command()
+@commands.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[
@@ -29,7 +30,7 @@ def serve(
     raise typer.Exit(serving.serve(host, tuple(port or (7860,)), profile, threads, leaderboard))
 
 
-@gym_application.command()
+@commands.command()
 def validate(
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="An OpenEnv package.")] = Path(
         "environments/querywright_env"

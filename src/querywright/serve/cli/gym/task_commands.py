@@ -1,4 +1,4 @@
-"""Registers ``qw gym tasks`` and ``qw gym tasks build``."""
+"""``qw gym tasks`` and ``qw gym tasks build``."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from typing import Annotated
 
 import typer
 
-from querywright.serve.cli.commands import JsonOption
-from querywright.serve.cli.gym import gym_application
 from querywright.serve.cli.gym.agent_commands import FamilyOption, SplitOption
+from querywright.serve.cli.options import JsonOption
 
-tasks_application = typer.Typer(help="The tasks: list them, build more.", invoke_without_command=True)
-gym_application.add_typer(tasks_application, name="tasks")
+commands = typer.Typer(name="tasks", help="The tasks: list them, build more.", invoke_without_command=True)
 
 
-@tasks_application.callback()
+@commands.callback()
 def tasks(
     context: typer.Context, split: SplitOption = None, family: FamilyOption = None, json_output: JsonOption = False
 ) -> None:
@@ -25,7 +23,7 @@ def tasks(
         raise typer.Exit(tasking.show_tasks(split, family, json_output))
 
 
-@tasks_application.command()
+@commands.command()
 def build(
     count: Annotated[int, typer.Option(min=1, help="Tasks of this seed that there shall be.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other tasks.")] = 1,

@@ -13,7 +13,7 @@ from rich.table import Table
 from querywright.errors import InputError
 from querywright.gym.building import build
 from querywright.gym.certifying import Certifier
-from querywright.gym.drafting import SOURCES
+from querywright.gym.sources import SOURCES
 from querywright.gym.tasks.driver import tasks
 from querywright.gym.tried import Tried, build_path
 from querywright.gym.values import Split, Task

@@ -1,4 +1,4 @@
-"""The commands of ``qw``: each parses its arguments, calls, and prints."""
+"""The commands about a query, an engine and the workloads: each parses its arguments, calls, and prints."""
 
 from __future__ import annotations
 
@@ -7,40 +7,21 @@ from typing import Annotated
 
 import typer
 
-application = typer.Typer(
-    name="qw",
-    help="Makes SQL faster and shows that it still answers the same question.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+from querywright.serve.cli.options import (
+    MODEL,
+    BindOption,
+    DatabaseOption,
+    JsonOption,
+    MemoryOption,
+    SqlArgument,
+    ThreadsOption,
+    TimeoutOption,
 )
-runs_application = typer.Typer(help="Past runs: list, show, compare, query with SQL.", no_args_is_help=False)
-application.add_typer(runs_application, name="runs")
 
-SqlArgument = Annotated[
-    str, typer.Argument(metavar="QUERY", help="A .sql file, - for standard input, or a workload's query such as tpcds:15.")
-]
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--db",
-        "--full-db",
-        help="DuckDB or SQLite file or URL, folder or glob of Parquet/CSV files, or a workload (tpcds:sf=1, shop).",
-    ),
-]
-BindOption = Annotated[
-    list[str] | None,
-    typer.Option("--bind", help="Parameter values, name=value,name=value; repeat for several sets. Positional ones are 1, 2, …"),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads for the engine; default: the engine's own.")]
-MemoryOption = Annotated[str | None, typer.Option(help="Memory for the engine, such as 4GB; default: the engine's own.")]
-MODEL = "A model as second proposer"
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Most seconds one execution may take.")]
+commands = typer.Typer()
 
 
-@application.command()
+@commands.command()
 def optimize(
     sql: SqlArgument,
     db: DatabaseOption = None,
@@ -187,7 +168,7 @@ def optimize(
     )
 
 
-@application.command()
+@commands.command()
 def verify(
     original: Annotated[
         str | None, typer.Argument(metavar="A", help="The original: a .sql file or - for standard input.")
@@ -227,7 +208,7 @@ def verify(
     )
 
 
-@application.command()
+@commands.command()
 def analyze(
     sql: SqlArgument,
     db: DatabaseOption = None,
@@ -240,7 +221,7 @@ def analyze(
     raise typer.Exit(inspecting.analyze(sql, db, everywhere, json_output))
 
 
-@application.command()
+@commands.command()
 def explain(
     sql: SqlArgument,
     db: DatabaseOption = None,
@@ -255,7 +236,7 @@ def explain(
     raise typer.Exit(inspecting.explain(sql, db, run, tuple(bind or ()), timeout, json_output))
 
 
-@application.command()
+@commands.command()
 def recheck(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     db: DatabaseOption = None,
@@ -272,7 +253,7 @@ def recheck(
     raise typer.Exit(rechecking.run(run, db, seed, timeout, json_output))
 
 
-@application.command()
+@commands.command()
 def transforms(
     name: Annotated[str | None, typer.Argument(help="Show one transform in full.")] = None, json_output: JsonOption = False
 ) -> None:
@@ -282,7 +263,7 @@ def transforms(
     raise typer.Exit(inspecting.transforms(name, json_output))
 
 
-@application.command()
+@commands.command()
 def profile(
     engine: Annotated[str, typer.Option(help="Engine to measure on: duckdb or sqlite.")] = "duckdb",
     out: Annotated[Path | None, typer.Option(help="Where to write the figures; default: your own file.")] = None,
@@ -299,7 +280,7 @@ def profile(
     raise typer.Exit(profiling.run(engine, out, seconds, scale, tuple(only or ()), json_output))
 
 
-@application.command()
+@commands.command()
 def workloads(
     name: Annotated[str | None, typer.Argument(help="Show one workload's queries and parameters.")] = None,
     json_output: JsonOption = False,
@@ -308,6 +289,3 @@ def workloads(
     from querywright.serve.cli import inspecting
 
     raise typer.Exit(inspecting.workloads(name, json_output))
-
-
-from querywright.serve.cli import bench_command, factory, gym, prompt_commands, runs_commands  # noqa: E402, F401  (these register further commands)
