@@ -17,7 +17,7 @@ from querywright.sql.facts import Facts
 from querywright.sql.predicates import conjuncts, unwrap, where_conjuncts
 
 SEVERITY: Severity = "high"
-CURES: tuple[str, ...] = ("running_sum_to_window", "running_sum_join_to_window")
+CURES: tuple[str, ...] = ("running_sum_to_window", "running_sum_join_to_window", "count_to_rank")
 
 _RUNNING = (exp.Sum, exp.Count, exp.Avg, exp.Min, exp.Max)
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE)

@@ -16,6 +16,7 @@ from querywright.antipatterns.protocol import Occurrence, Severity
 from querywright.sql.correlation import scalar_subqueries
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import set_where, where_conjuncts
+from querywright.sql.trees import printed
 
 SEVERITY: Severity = "high"
 CURES: tuple[str, ...] = ("consolidate_scalar_subqueries",)
@@ -23,15 +24,15 @@ CURES: tuple[str, ...] = ("consolidate_scalar_subqueries",)
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
     """Scalar subqueries or derived tables of one block that each aggregate the same tables to one row."""
-    groups: dict[tuple[object, ...], list[tuple[exp.Expr, str]]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[tuple[exp.Expr, exp.Select]]] = defaultdict(list)
     for node, body in (*scalar_subqueries(facts), *_derived(facts)):
         values = [projection.unalias() for projection in body.expressions]
         if body.args.get("group") is None and all(value.find(exp.AggFunc) for value in values) and body.args.get("from_"):
             tables = tuple(sorted(source.node.name for source in facts.sources(body).values()))
             if all(tables) and not facts.correlated_columns(body):
-                groups[(id(node.find_ancestor(exp.Select)), *tables)].append((node, body.sql(facts.dialect)))
+                groups[(id(node.find_ancestor(exp.Select)), *tables)].append((node, body))
     for (_, *read), found in groups.items():
-        if len({text for _, text in found}) > 1:
+        if len(found) > 1 and len({printed(body, facts.dialect) for _, body in found}) > 1:
             yield Occurrence(found[0][0], f"{len(found)} aggregates each read {', '.join(map(str, read))} for themselves")
 
 

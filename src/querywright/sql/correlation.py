@@ -16,6 +16,7 @@ _MIRRORED: dict[type[exp.Expr], type[exp.Binary]] = {
     exp.LTE: exp.GTE,
     exp.GT: exp.LT,
     exp.GTE: exp.LTE,
+    exp.NEQ: exp.NEQ,
 }
 _NUMBER, _FLOAT, _TEXT, _TIME, _ZONED, _TRUTH = "number", "float", "text", "time", "zoned time", "truth"
 
@@ -34,8 +35,8 @@ class Comparison:
 class Correlation:
     """The WHERE of a correlated subquery, taken apart.
 
-    ``keys`` are its equalities with outer columns, ``ranges`` its <, <=, > and >=, ``local`` the conjuncts that mention no outer
-    column, ``outside`` those that mention nothing else.
+    ``keys`` are its equalities with outer columns, ``ranges`` its <, <=, > and >= (and <> where asked for), ``local`` the
+    conjuncts that mention no outer column, ``outside`` those that mention nothing else.
     """
 
     outer: exp.Select
@@ -45,10 +46,10 @@ class Correlation:
     outside: tuple[exp.Expr, ...]
 
 
-def correlation(facts: Facts, body: exp.Select) -> Correlation | str | None:
+def correlation(facts: Facts, body: exp.Select, *, unequal: bool = False) -> Correlation | str | None:
     """How ``body`` depends on the block right around it; None where it does not; a sentence where it is in no separable way.
 
-    Outer columns in the projections of ``body`` are not looked at.
+    Outer columns in the projections of ``body`` are not looked at. With ``unequal``, <> is one of the ranges.
     """
     columns = facts.correlated_columns(body)
     outer = body.parent_select
@@ -59,13 +60,15 @@ def correlation(facts: Facts, body: exp.Select) -> Correlation | str | None:
     outer_columns = {id(column) for column in columns}
     predicates = where_conjuncts(body)
     placed = {id(column) for part in (*body.expressions, *predicates) for column in part.find_all(exp.Column)}
-    related = separated(outer, predicates, outer_columns)
+    related = separated(outer, predicates, outer_columns, unequal=unequal)
     if isinstance(related, Correlation) and not outer_columns <= placed:
         return "outer columns are used outside of the subquery's WHERE"
     return related
 
 
-def separated(outer: exp.Select, predicates: Iterable[exp.Expr], outer_columns: set[int]) -> Correlation | str:
+def separated(
+    outer: exp.Select, predicates: Iterable[exp.Expr], outer_columns: set[int], *, unequal: bool = False
+) -> Correlation | str:
     """``predicates`` sorted by how they depend on ``outer_columns``, given by ``id``; a sentence where one does otherwise."""
     keys: list[Comparison] = []
     ranges: list[Comparison] = []
@@ -81,7 +84,7 @@ def separated(outer: exp.Select, predicates: Iterable[exp.Expr], outer_columns: 
             outside.append(predicate)
         else:
             comparison = _comparison(predicate, outer_columns)
-            if comparison is None:
+            if comparison is None or (comparison.operator is exp.NEQ and not unequal):
                 return (
                     "the subquery depends on the outer block by something other than comparisons of its columns with outer ones"
                 )

@@ -6,7 +6,7 @@ never "no". Facts read one tree and are valid as long as it is not changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count as counting
@@ -80,13 +80,14 @@ def _within(node: exp.Expr, block: exp.Expr) -> bool:
 class Facts:
     """Facts about one qualified tree; computed when asked for and kept.
 
-    ``dialect`` is the engine's sqlglot dialect. ``outer_columns`` are the output columns that the caller needs, None for all.
+    ``dialect`` is the engine's sqlglot dialect. ``typed`` are the nodes, by ``id``, that have types although the tree has none.
     """
 
     def __init__(self, tree: exp.Query, schema: Schema, dialect: str) -> None:
         self.tree = tree
         self.schema = schema
         self.dialect = dialect
+        self.typed: Mapping[int, exp.Expr] = {}
         self._sources: dict[int, dict[str, Source]] = {}
         self._unique: dict[tuple[int, frozenset[str]], Premises | None] = {}
         self._pending: set[tuple[int, frozenset[str]]] = set()
@@ -141,7 +142,7 @@ class Facts:
     def complete_types(self) -> None:
         """Give the expressions of a tree that has no types their types."""
         if self.tree.type is None:
-            complete_types(self.tree, self.traversal, self.schema, self.dialect)
+            complete_types(self.tree, self.traversal, self.schema, self.dialect, self.typed)
 
     def scope(self, block: exp.Query) -> Scope | None:
         """The scope of a SELECT or set operation of the tree."""
@@ -256,7 +257,7 @@ class Facts:
     def fresh_name(self, stem: str) -> str:
         """A name that no table, alias or column of the tree has: ``stem`` itself or ``stem_2``, ``stem_3``, …"""
         taken = {node.name.lower() for node in self.tree.find_all(exp.Identifier)}
-        taken |= {table.name.lower() for table in self.schema.tables}
+        taken.update(self.schema.by_name)
         if stem.lower() not in taken:
             return stem
         return next(f"{stem}_{number}" for number in counting(2) if f"{stem}_{number}".lower() not in taken)

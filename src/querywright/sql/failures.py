@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlglot import exp
 
 _DIVISIONS = (exp.Div, exp.IntDiv, exp.Mod)
@@ -16,9 +18,18 @@ def may_fail(node: exp.Expr, dialect: str) -> bool:
 
     Arithmetic overflow does not count: it would rule out every sum.
     """
-    if dialect in _NEVER_FAILS:
-        return False
-    return any(_fails(part, dialect) for part in node.walk())
+    return any(failing_parts(node, dialect))
+
+
+def failing_parts(node: exp.Expr, dialect: str) -> Iterator[exp.Expr]:
+    """The operators and functions in ``node`` that may raise an error themselves, as `may_fail` has it."""
+    if dialect not in _NEVER_FAILS:
+        yield from (part for part in node.walk() if _fails(part, dialect))
+
+
+def integer_digits(kind: exp.DataType | None) -> int | None:
+    """How many digits an integer type has; None for any other type."""
+    return next((digits for name, digits in _INTEGER_DIGITS.items() if kind is not None and kind.is_type(name)), None)
 
 
 def _fails(part: exp.Expr, dialect: str) -> bool:
@@ -39,6 +50,9 @@ def _safe_cast(cast: exp.Cast) -> bool:
         return False
     if source.is_type(*exp.DataType.TEMPORAL_TYPES):
         return bool(target.is_type(*exp.DataType.TEMPORAL_TYPES))
+    given, room = integer_digits(source), integer_digits(target)
+    if isinstance(cast.this, exp.Column) and given is not None and room is not None and given <= room:
+        return True
     if source.is_type(*exp.DataType.NUMERIC_TYPES):
         return bool(target.is_type("bigint", "double", "float")) or _fits(source, target)
     return False
@@ -47,11 +61,11 @@ def _safe_cast(cast: exp.Cast) -> bool:
 def _fits(source: exp.DataType, target: exp.DataType) -> bool:
     """Whether a DECIMAL has room for every exact number of another type, rounding included."""
     digits, scale = _size(target)
-    integer_digits = next((n for name, n in _INTEGER_DIGITS.items() if source.is_type(name)), None)
-    if integer_digits is None:
+    whole = integer_digits(source)
+    if whole is None:
         precision, source_scale = _size(source)
-        integer_digits = precision - source_scale + (source_scale > scale) if precision else None
-    return bool(digits) and integer_digits is not None and digits - scale >= integer_digits
+        whole = precision - source_scale + (source_scale > scale) if precision else None
+    return bool(digits) and whole is not None and digits - scale >= whole
 
 
 def _size(kind: exp.DataType) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from querywright.sql.predicates import conjuncts
 from querywright.sql.trees import copied, dialect_named
 
-_FILTERED = (exp.Where, exp.Having, exp.Join, exp.Qualify)
-_NAMED = (exp.CTE, exp.Table, *_FILTERED)
+_FILTERED = frozenset({exp.Where, exp.Having, exp.Join, exp.Qualify})
+_NAMED = frozenset({exp.CTE, exp.Table, *_FILTERED})
 
 
 def fingerprint(qualified: exp.Query, dialect: str, scopes: Sequence[Scope] | None = None) -> str:
@@ -28,22 +28,34 @@ def normalized(qualified: exp.Query, dialect: str, scopes: Sequence[Scope] | Non
     ``scopes`` are sqlglot's, given for a tree of plain SQL (see `querywright.sql.settling`): nothing is copied then, since
     printing leaves such a tree as it is.
     """
-    nodes = list(qualified.walk())
-    if scopes is None or any(node.comments for node in nodes):
+    commented, named = _walked(qualified)
+    if scopes is None or commented:
         qualified = copied(qualified, typed=False, positions=False)
-        nodes, scopes = list(qualified.walk()), traverse_scope(qualified)
+        _, named = _walked(qualified)
+        scopes = traverse_scope(qualified)
     changes = _Changes()
     try:
-        named = [node for node in nodes if isinstance(node, _NAMED)]
         _number_aliases(scopes, changes)
-        _number_common_tables(qualified, named, changes)
+        _number_common_tables(named, changes)
         generator = dialect_named(dialect).generator(comments=False)
         for node in reversed(named):  # nested conditions first
-            if isinstance(node, _FILTERED):
+            if node.__class__ in _FILTERED:
                 _sort_conjuncts(node, generator, changes)
         return generator.generate(qualified, copy=False)
     finally:
         changes.undo()
+
+
+def _walked(tree: exp.Expr) -> tuple[bool, list[exp.Expr]]:
+    """Whether there are comments in ``tree``, and the nodes that are changed, in the order of the text."""
+    commented = False
+    named: list[exp.Expr] = []
+    for node in tree.walk(bfs=False):
+        if node.__class__ in _NAMED:
+            named.append(node)
+        if node.comments:
+            commented = True
+    return commented, named
 
 
 class _Changes:
@@ -94,11 +106,9 @@ def _number_aliases(scopes: Sequence[Scope], changes: _Changes) -> None:
                 changes.put(column, "table", exp.Identifier(this=names[column.table]))
 
 
-def _number_common_tables(tree: exp.Query, named: Sequence[exp.Expr], changes: _Changes) -> None:
+def _number_common_tables(named: Sequence[exp.Expr], changes: _Changes) -> None:
     """Rename common table expressions to c1, c2, … in order of appearance."""
-    if not any(isinstance(node, exp.CTE) for node in named):
-        return
-    definitions = list(tree.find_all(exp.CTE, bfs=False))
+    definitions = [node for node in named if isinstance(node, exp.CTE)]
     names: dict[str, str] = {}
     for definition in definitions:
         names.setdefault(definition.alias, f"c{len(names) + 1}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.parsers.sqlite import SQLiteParser
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -30,6 +32,23 @@ _WRITES = (
 # By default sqlglot reads a comma between SQLite tables as CROSS JOIN. That is no synonym: SQLite keeps the order of CROSS JOIN
 # and may not look for a better one.
 SQLiteParser.JOINS_HAVE_EQUAL_PRECEDENCE = False
+
+
+def _extreme(kind: type[exp.Max] | type[exp.Min]) -> Callable[[list[exp.Expr]], exp.Expr]:
+    """Reads DuckDB's ``max(x, 3)``, the list of the three greatest values, as an aggregate that nobody takes for a MAX."""
+
+    def read(arguments: list[exp.Expr]) -> exp.Expr:
+        if len(arguments) == 1:
+            return kind(this=arguments[0])
+        return exp.AnonymousAggFunc(this=kind.key, expressions=arguments)
+
+    return read
+
+
+DuckDBParser.FUNCTIONS = {**DuckDBParser.FUNCTIONS, "MAX": _extreme(exp.Max), "MIN": _extreme(exp.Min)}
+DuckDBParser.FUNCTION_PARSERS = {
+    name: read for name, read in DuckDBParser.FUNCTION_PARSERS.items() if name not in ("MAX", "MIN")
+}
 
 DEEPEST = 120
 """Deeper nesting than any person writes would exhaust the stack of the compiled parser, which ends the process."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from sqlglot import MappingSchema, exp
+from sqlglot.dialects.dialect import DialectType
 from sqlglot.errors import OptimizeError, SchemaError
 from sqlglot.optimizer.annotate_types import TypeAnnotator, annotate_types
 from sqlglot.optimizer.qualify import qualify as sqlglot_qualify
@@ -21,6 +22,7 @@ from querywright.sql.trees import copied
 DEFAULT_NAMESPACES = frozenset({"main", "public"})
 
 _HIDDEN = frozenset({"rowid", "_rowid_", "oid"})
+_MOST_MAPPINGS = 32
 
 
 def qualify_text(
@@ -66,12 +68,30 @@ def _qualified(tree: exp.Query, schema: Schema, dialect: str, output_names: Sequ
         raise QueryError(f"{source} does not fit the database: {message}.", _column_remedy(message, schema)) from error
 
 
-def complete_types(qualified: exp.Query, scopes: Iterable[Scope], schema: Schema, dialect: str) -> None:
-    """Give the expressions of a tree with these ``scopes`` that was qualified without types their types."""
+def complete_types(
+    qualified: exp.Query, scopes: Iterable[Scope], schema: Schema, dialect: str, typed: Mapping[int, exp.Expr]
+) -> None:
+    """Give the expressions of a qualified tree with these ``scopes`` types; ``typed`` ones keep theirs, see `typed_nodes`."""
     annotator = TypeAnnotator(mapping_schema(schema, dialect))
+    annotator._visited.update(typed)  # its option not to overwrite types leaves new casts and all below them without
     for scope in scopes:
         annotator.annotate_scope(scope)
     annotator.annotate(qualified, annotate_scope=False)
+
+
+def typed_nodes(nodes: Collection[exp.Expr]) -> dict[int, exp.Expr]:
+    """Those ``nodes`` of a typed tree, by ``id``, that keep their types after a rewrite; what holds a new node loses its type.
+
+    So does what holds a NULL, since typing replaces the type of a NULL by another one in the end.
+    """
+    for node in nodes:
+        if node._type is None or node.__class__ is exp.Null:
+            node._type = None
+            above = node.parent
+            while above is not None and above._type is not None:
+                above._type = None
+                above = above.parent
+    return {id(node): node for node in nodes if node._type is not None and not isinstance(node, exp.Query)}
 
 
 def table_of(node: exp.Table, schema: Schema) -> Table | None:
@@ -81,10 +101,46 @@ def table_of(node: exp.Table, schema: Schema) -> Table | None:
     return schema.table(node.name)
 
 
-@lru_cache(maxsize=32)
+class _Mapping(MappingSchema):
+    """Looks the type of each column up once: sqlglot copies and normalizes the table's name each time."""
+
+    def __init__(self, dialect: str) -> None:
+        super().__init__(dialect=dialect)
+        self._types: dict[tuple[str, str, str, str], exp.DataType] = {}
+
+    def get_column_type(
+        self,
+        table: exp.Table | str,
+        column: exp.Column | str,
+        dialect: DialectType = None,
+        normalize: bool | None = None,
+    ) -> exp.DataType:
+        if isinstance(table, str) or isinstance(column, str) or dialect is not None or normalize is not None:
+            return super().get_column_type(table, column, dialect, normalize)
+        key = table.catalog, table.db, table.name, column.name
+        known = self._types.get(key)
+        if known is None:
+            known = self._types[key] = super().get_column_type(table, column)
+        return known
+
+
+_MAPPINGS: dict[tuple[int, str], tuple[Schema, MappingSchema]] = {}
+"""By the ``id`` of a schema, which is kept so that no other one can have it: hashing a large schema takes long."""
+
+
 def mapping_schema(schema: Schema, dialect: str) -> MappingSchema:
     """``schema`` as sqlglot's optimizer takes it."""
-    mapping = MappingSchema(dialect=dialect)
+    known = _MAPPINGS.get((id(schema), dialect))
+    if known is None:
+        while len(_MAPPINGS) >= _MOST_MAPPINGS:
+            _MAPPINGS.pop(next(iter(_MAPPINGS)), None)
+        known = _MAPPINGS[id(schema), dialect] = schema, _mapping(schema, dialect)
+    return known[1]
+
+
+@lru_cache(maxsize=_MOST_MAPPINGS)
+def _mapping(schema: Schema, dialect: str) -> MappingSchema:
+    mapping = _Mapping(dialect)
     for table in sorted(schema.tables, key=lambda table: "." not in table.name):
         # A collated text is of no known type: equal values of it may differ, so that no rule may rely on their equality.
         columns = {column.name: "UNKNOWN" if column.collated else column.type or "UNKNOWN" for column in table.columns}

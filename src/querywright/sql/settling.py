@@ -16,26 +16,31 @@ from sqlglot.optimizer.scope import Scope
 
 from querywright.sql._reading import Reading
 from querywright.sql.facts import Facts
-from querywright.sql.qualify import name_outputs, table_of
+from querywright.sql.qualify import name_outputs, table_of, typed_nodes
 from querywright.sql.schema import Schema
 from querywright.sql.trees import dialect_named
+
+_OF_COLUMN = ("this", "table")
 
 
 def settle(tree: exp.Query, schema: Schema, dialect: str, output_names: Sequence[str]) -> Facts | None:
     """Facts about ``tree``, brought into the form that `requalify_text` gives to its text; None where that is not certain.
 
-    ``tree`` is a qualified tree of ``schema`` after a rewrite, without positions. It has no types afterwards, as far as
-    `complete_types` is concerned. Where None is returned it still means the same.
+    ``tree`` is a qualified tree of ``schema`` after a rewrite, without positions. Afterwards what the rewrite left alone
+    has types, and `Facts.complete_types` adds the others. Where None is returned it still means the same.
     """
     nodes = list(tree.walk())
     tree.parent = None
-    if len(set(map(id, nodes))) < len(nodes) or not all(map(_in_place, nodes[1:])):
+    if len(set(map(id, nodes))) < len(nodes) or not _in_place(nodes[1:]):
         return None  # a node that stands in two places
     reading = Reading(dialect)
-    names = reading.names
+    names, name = reading.names, exp.Identifier
     for node in nodes:
-        if node.__class__ is exp.Identifier and node.args["this"] in names:
-            continue  # most nodes are names
+        kind, args = node.__class__, node.args
+        if kind is name and args["this"] in names:
+            continue  # most nodes are names or columns
+        if kind is exp.Column and tuple(args) == _OF_COLUMN and args["this"].__class__ is args["table"].__class__ is name:
+            continue
         if not reading.plain(node):
             return None
     facts = Facts(tree, schema, dialect)
@@ -45,16 +50,21 @@ def settle(tree: exp.Query, schema: Schema, dialect: str, output_names: Sequence
     except SqlglotError:
         return None  # reading the text reports it
     name_outputs(tree, output_names)
+    facts.typed = typed_nodes(nodes)
     tree._type = None
     return facts
 
 
-def _in_place(node: exp.Expr) -> bool:
-    """Whether ``node`` stands where it says."""
-    held = node.parent.args.get(node.arg_key or "") if node.parent is not None else None
-    if node.index is None:
-        return held is node
-    return held.__class__ is list and node.index < len(held) and held[node.index] is node
+def _in_place(nodes: Sequence[exp.Expr]) -> bool:
+    """Whether all ``nodes`` stand where they say."""
+    for node in nodes:
+        parent, index = node.parent, node.index
+        held = parent.args.get(node.arg_key or "") if parent is not None else None
+        if index is not None:
+            held = held[index] if held.__class__ is list and index < len(held) else None
+        if held is not node:
+            return False
+    return True
 
 
 def _bound(scope: Scope, schema: Schema, dialect: str) -> bool:

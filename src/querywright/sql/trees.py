@@ -6,10 +6,14 @@ Types are never changed in place, so copies share them.
 from __future__ import annotations
 
 from functools import lru_cache
+from types import NoneType
 from typing import TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
+
+_ATOMS = frozenset({str, bool, NoneType})
+"""What most arguments are that are no nodes."""
 
 Tree = TypeVar("Tree", bound=exp.Expr)
 Twins = dict[int, exp.Expr]
@@ -22,10 +26,12 @@ def copied(tree: Tree, *, typed: bool = True, positions: bool = True, twins: Twi
     Without ``typed`` it has no types; without ``positions`` its nodes do not know where they stand in the text. ``twins`` is
     told the copy of each node.
     """
-    root = type(tree)()
+    node_class = exp.Expr
+    root = tree.__class__()
     pending: list[tuple[exp.Expr, exp.Expr]] = [(tree, root)]
+    take, put = pending.pop, pending.append
     while pending:
-        node, copy = pending.pop()
+        node, copy = take()
         if twins is not None:
             twins[id(node)] = copy
         if node.comments is not None:
@@ -36,21 +42,27 @@ def copied(tree: Tree, *, typed: bool = True, positions: bool = True, twins: Twi
             copy._type = node._type
         args = copy.args
         for key, value in node.args.items():
-            if isinstance(value, exp.Expr):
-                args[key] = twin = type(value)()
-                twin.parent, twin.arg_key = copy, key
-                pending.append((value, twin))
-            elif type(value) is list:
+            kind = value.__class__
+            if kind in _ATOMS:
+                args[key] = value
+            elif kind is list:
                 items: list[object] = []
                 args[key] = items
                 for item in value:
-                    if isinstance(item, exp.Expr):
-                        twin = type(item)()
-                        twin.parent, twin.arg_key, twin.index = copy, key, len(items)
-                        pending.append((item, twin))
+                    if isinstance(item, node_class):
+                        twin = item.__class__()
+                        twin.parent = copy
+                        twin.arg_key = key
+                        twin.index = len(items)
+                        put((item, twin))
                         items.append(twin)
                     else:
                         items.append(item)
+            elif isinstance(value, node_class):
+                args[key] = twin = kind()
+                twin.parent = copy
+                twin.arg_key = key
+                put((value, twin))
             else:
                 args[key] = value
     return root

@@ -7,6 +7,7 @@ from decimal import Decimal
 from sqlglot import exp
 
 from querywright.sql.predicates import conjunction, conjuncts, disjunction, disjuncts, set_where, unwrap, where_conjuncts
+from querywright.sql.trees import copied, printed
 
 
 def without_decided(query: exp.Query) -> exp.Query:
@@ -74,7 +75,7 @@ def _settle(select: exp.Select) -> None:
             break
         if truth is None:
             settled = _without_false_alternatives(predicate)
-            kept.setdefault(settled.sql(), settled)
+            kept.setdefault(printed(settled, ""), settled)
     if [id(predicate) for predicate in kept.values()] != [id(predicate) for predicate in before]:
         set_where(select, [part.copy() for predicate in kept.values() for part in conjuncts(predicate)])
 
@@ -85,7 +86,7 @@ def _without_false_alternatives(predicate: exp.Expr) -> exp.Expr:
         return predicate
     open_ones = [option for option in alternatives if decided(option) is not False]
     settled = [conjunction([part.copy() for part in conjuncts(o) if decided(part) is None]) for o in open_ones]
-    distinct = list({option.sql(): option for option in settled if option is not None}.values())
+    distinct = list({printed(option, ""): option for option in settled if option is not None}.values())
     return disjunction(distinct) or predicate
 
 
@@ -108,13 +109,13 @@ def _shape(select: exp.Select) -> list[str]:
     """The projections as far as their types depend on them: expressions of equal shape have equal types."""
     shapes = []
     for projection in select.selects:
-        holder = exp.Paren(this=projection.unalias().copy())
+        holder = exp.Paren(this=copied(projection.unalias()))
         for node in list(holder.find_all(exp.Column, exp.Literal)):
             if isinstance(node, exp.Column):
                 node.replace(exp.Var(this=str(node.type)))
             elif node.is_string:
                 node.replace(exp.Var(this="text"))
-        shapes.append(holder.sql())
+        shapes.append(holder.sql(copy=False))
     return shapes
 
 

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import conjunction, unwrap, where_conjuncts
+from querywright.sql.trees import printed
 
 _NULL_IGNORING = (
     exp.Count,
@@ -58,12 +59,12 @@ class GlobalAggregate:
     def signature(self) -> str:
         """Text of FROM and joins."""
         parts = [self.block.args["from_"], *(self.block.args.get("joins") or [])]
-        return " ".join(part.sql() for part in parts)
+        return " ".join(printed(part, "") for part in parts)
 
     @cached_property
     def conditions(self) -> dict[str, exp.Expr]:
         """The conjuncts of WHERE by their text."""
-        return {part.sql(): part for part in where_conjuncts(self.block)}
+        return {printed(part, ""): part for part in where_conjuncts(self.block)}
 
     def remaining(self, shared: Collection[str]) -> list[exp.Expr]:
         """Conjuncts that are not among the ``shared`` texts."""

@@ -59,18 +59,37 @@ class WindowSite(Site):
     parts: tuple[SharedRows, ...]
 
 
-def window_sites(facts: Facts, *, ranged: bool) -> Iterator[WindowSite | Blocked]:
-    """Aggregates correlated by equalities only, or (``ranged``) by one comparison of order and any equalities."""
+def no_window_form(found: ScalarAggregate, facts: Facts) -> str | None:
+    """Why the aggregates cannot be window functions over the rows up to the current one."""
+    if not all(isinstance(call, WINDOW_CALLS) and not isinstance(call.this, exp.Distinct) for call in found.calls):
+        return "the aggregate has no window form (DISTINCT, FILTER, statistics)"
+    strict_range = any(comparison.operator in (exp.LT, exp.GT) for comparison in found.correlation.ranges)
+    if strict_range and facts.dialect in ("mysql", "spark"):
+        return "this engine has no GROUPS frames, which < and > need"
+    return None
+
+
+def window_sites(
+    facts: Facts,
+    *,
+    ranged: bool,
+    wanted: Callable[[ScalarAggregate], bool] = lambda found: True,
+    obstacle: Callable[[ScalarAggregate, Facts], str | None] = no_window_form,
+) -> Iterator[WindowSite | Blocked]:
+    """Aggregates correlated by equalities only, or (``ranged``) by one comparison of order and any equalities.
+
+    ``obstacle`` says why those that are ``wanted`` have no window form.
+    """
     together: dict[tuple[int, frozenset[str], frozenset[int]], list[SharedRows]] = {}
     for found in scalar_aggregates(facts):
         if isinstance(found, Blocked) or len(found.correlation.ranges) != ranged:
             continue
         candidates = list(_mappings(found, facts))
-        if not candidates or not (found.correlation.keys or ranged):
+        if not candidates or not (found.correlation.keys or ranged) or not wanted(found):
             continue
-        obstacle = _obstacle(found, facts)
-        if obstacle:
-            yield Blocked(found.subquery, obstacle)
+        reason = _obstacle(found, facts) or obstacle(found, facts)
+        if reason:
+            yield Blocked(found.subquery, reason)
             continue
         shared = (_shared_rows(found, names, facts) for names in candidates)
         rows = next((rows for rows in shared if rows is not None), None)
@@ -107,8 +126,6 @@ def _obstacle(found: ScalarAggregate, facts: Facts) -> str | None:
     for block in (outer, found.body):
         if block.args.get("laterals") or not all(_inner(source) for source in facts.sources(block).values()):
             return "outer, semi or lateral joins decide which rows there are"
-    if not all(isinstance(call, WINDOW_CALLS) and not isinstance(call.this, exp.Distinct) for call in found.calls):
-        return "the aggregate has no window form (DISTINCT, FILTER, statistics)"
     if found.clause not in _CLAUSES or (found.clause != "where" and not found.within_aggregate and grouped(outer)):
         return "the subquery stands in a join condition or in a block that groups"
     if found.correlation.outside:
@@ -116,9 +133,6 @@ def _obstacle(found: ScalarAggregate, facts: Facts) -> str | None:
     queries = [source.query for source in facts.sources(found.body).values() if source.query is not None]
     if not all(facts.deterministic(query) for query in queries):
         return "the subquery is not deterministic"
-    strict_range = any(comparison.operator in (exp.LT, exp.GT) for comparison in found.correlation.ranges)
-    if strict_range and facts.dialect in ("mysql", "spark"):
-        return "this engine has no GROUPS frames, which < and > need"
     return None
 
 
@@ -266,48 +280,7 @@ def _rejects_null(found: ScalarAggregate) -> bool:
     return _PLACEHOLDER in null_rejected_columns(copy)
 
 
-def rewrite_with_windows(site: WindowSite, facts: Facts) -> exp.Query:
-    """Move the shared rows into a derived table with the window columns and read them from there."""
-    first = site.parts[0]
-    outer, sources = first.found.outer, facts.sources(first.found.outer)
-    stem = next(iter(facts.sources(first.found.body).values())).node.name
-    columns = DerivedColumns(facts.fresh_name(f"{stem}_rows"), facts.dialect)
-    roots = [*first.filters, *(part.found.subquery for part in site.parts)]
-    consumed = {id(node) for root in roots for node in root.walk()}
-    for moved in first.moved:
-        for column in facts.references(outer, moved):
-            if id(column) not in consumed:
-                reference = columns.reference(column.copy(), column.name)
-                column.set("this", reference.this)
-                column.set("table", reference.args["table"])
-    # Rows that one subquery ignores may count for another one.
-    dropped = list(first.guards) if len(site.parts) == 1 and first.droppable else []
-    for part in site.parts:
-        _replace_subquery(part, columns, [] if dropped else list(part.guards), facts)
-    remaining = [predicate for predicate in filters_of(outer) if not any(predicate is moved for moved in first.filters)]
-    derived = exp.Select()
-    _read(derived, [source.node for name, source in sources.items() if name in first.moved])
-    set_where(derived, [*first.filters, *map(is_not_null, dropped)])
-    _read(outer, [columns.table(derived), *(source.node for name, source in sources.items() if name not in first.moved)])
-    set_where(outer, remaining)
-    return facts.tree
-
-
-def _replace_subquery(part: SharedRows, columns: DerivedColumns, guards: list[exp.Expr], facts: Facts) -> None:
-    """Put columns of the derived table for a subquery; NULL, or 0 for a count, where one of ``guards`` is NULL."""
-    windows: dict[int, exp.Expr] = {}
-    for call in part.found.calls:
-        window: exp.Expr = _window(call, part, guards, facts)
-        guard = conjunction([is_not_null(node) for node in guards])
-        if guard is not None:
-            window = exp.Case(ifs=[exp.If(this=guard, true=window)])
-        column = columns.reference(window, call_stem(call))
-        zero = exp.Literal.number(0)
-        windows[id(call)] = exp.Coalesce(this=column, expressions=[zero]) if guards and counts(call) else column
-    part.found.subquery.replace(part.found.evaluated_by(lambda call: windows[id(call)]))
-
-
-def _window(call: exp.Expr, part: SharedRows, guards: list[exp.Expr], facts: Facts) -> exp.Window:
+def aggregate_window(call: exp.Expr, part: SharedRows, guards: list[exp.Expr], facts: Facts) -> exp.Expr:
     """The aggregate as a window function over the derived table's rows."""
     found, related = part.found, part.found.correlation
     conditions = list(part.own)
@@ -324,6 +297,51 @@ def _window(call: exp.Expr, part: SharedRows, guards: list[exp.Expr], facts: Fac
         order=exp.Order(expressions=order) if order else None,
         spec=spec,
     )
+
+
+Form = Callable[[exp.Expr, SharedRows, list[exp.Expr], Facts], exp.Expr]
+"""Writes an aggregate of a subquery over rows of the derived table; the expressions given may be NULL in them."""
+
+
+def rewrite_with_windows(site: WindowSite, facts: Facts, form: Form = aggregate_window) -> exp.Query:
+    """Move the shared rows into a derived table with the window columns and read them from there."""
+    first = site.parts[0]
+    outer, sources = first.found.outer, facts.sources(first.found.outer)
+    stem = next(iter(facts.sources(first.found.body).values())).node.name
+    columns = DerivedColumns(facts.fresh_name(f"{stem}_rows"), facts.dialect)
+    roots = [*first.filters, *(part.found.subquery for part in site.parts)]
+    consumed = {id(node) for root in roots for node in root.walk()}
+    for moved in first.moved:
+        for column in facts.references(outer, moved):
+            if id(column) not in consumed:
+                reference = columns.reference(column.copy(), column.name)
+                column.set("this", reference.this)
+                column.set("table", reference.args["table"])
+    # Rows that one subquery ignores may count for another one.
+    dropped = list(first.guards) if len(site.parts) == 1 and first.droppable else []
+    for part in site.parts:
+        _replace_subquery(part, columns, [] if dropped else list(part.guards), form, facts)
+    remaining = [predicate for predicate in filters_of(outer) if not any(predicate is moved for moved in first.filters)]
+    derived = exp.Select()
+    _read(derived, [source.node for name, source in sources.items() if name in first.moved])
+    set_where(derived, [*first.filters, *map(is_not_null, dropped)])
+    _read(outer, [columns.table(derived), *(source.node for name, source in sources.items() if name not in first.moved)])
+    set_where(outer, remaining)
+    return facts.tree
+
+
+def _replace_subquery(part: SharedRows, columns: DerivedColumns, guards: list[exp.Expr], form: Form, facts: Facts) -> None:
+    """Put columns of the derived table for a subquery; NULL, or 0 for a count, where one of ``guards`` is NULL."""
+    windows: dict[int, exp.Expr] = {}
+    for call in part.found.calls:
+        window = form(call, part, guards, facts)
+        guard = conjunction([is_not_null(node) for node in guards])
+        if guard is not None:
+            window = exp.Case(ifs=[exp.If(this=guard, true=window)])
+        column = columns.reference(window, call_stem(call))
+        zero = exp.Literal.number(0)
+        windows[id(call)] = exp.Coalesce(this=column, expressions=[zero]) if guards and counts(call) else column
+    part.found.subquery.replace(part.found.evaluated_by(lambda call: windows[id(call)]))
 
 
 def running_frame(operator: type[exp.Expr]) -> exp.WindowSpec:

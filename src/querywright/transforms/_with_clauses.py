@@ -59,6 +59,14 @@ def self_contained(query: exp.Expr, facts: Facts) -> bool:
     return all(id(facts.home(column)) in inside for column in query.find_all(exp.Column) if column.table)
 
 
+def means_the_same_elsewhere(query: exp.Expr, facts: Facts) -> bool:
+    """Whether ``query`` reads the same tables wherever in the tree it stands: none of them shares its name with a common table
+    expression, and no common table expression with another one."""
+    _, definitions = facts.once(_names)
+    entries = [source for select in query.find_all(exp.Select) for source in facts.sources(select).values()]
+    return all(definitions[e.node.name.lower()] == int(e.common) for e in entries if isinstance(e.node, exp.Table))
+
+
 def remove_definition(cte: exp.CTE) -> None:
     """Take ``cte`` out of its WITH clause, and an empty clause out of its query."""
     clause = cte.parent

@@ -142,7 +142,7 @@ def _never_null(test: exp.Expr, join: exp.Join, source: Source, facts: Facts) ->
 def _obstacle(search: Search, facts: Facts) -> str | None:
     related = search.related
     compared = (*related.keys, *related.ranges)
-    if not all(one_group_matches(part.inner, part.outer) and _same_collation(part, facts) for part in compared):
+    if not all(one_group_matches(part.inner, part.outer) and same_collation(part, facts) for part in compared):
         return "grouping and comparing must agree: the types of the compared columns are unknown or convert"
     searched = [part.inner for part in compared]
     if not all(facts.deterministic(node) for node in (search.rows, *searched, *related.local, *related.outside)):
@@ -157,7 +157,7 @@ def _obstacle(search: Search, facts: Facts) -> str | None:
     return "the block depends on the order of its rows" if order_sensitive(related.outer) else None
 
 
-def _same_collation(compared: Comparison, facts: Facts) -> bool:
+def same_collation(compared: Comparison, facts: Facts) -> bool:
     """SQLite compares texts in the collation of the left operand, and schemas do not tell collations."""
     inner, outer = unwrap(compared.inner), unwrap(compared.outer)
     if facts.dialect != "sqlite" or inner.is_type(*exp.DataType.NUMERIC_TYPES, *exp.DataType.TEMPORAL_TYPES):

@@ -24,6 +24,7 @@ from querywright.sql.facts import Facts
 from querywright.transforms._with_clauses import (
     MATERIALIZATION_KEYWORDS,
     Reading,
+    means_the_same_elsewhere,
     readings,
     remove_definition,
     repeatable,
@@ -53,6 +54,8 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
             yield Blocked(cte, "the rows of the CTE must be determined by the data alone")
         elif not self_contained(cte.this, facts):
             yield Blocked(cte, "the CTE uses columns of an outer block")
+        elif once and not means_the_same_elsewhere(cte.this, facts):
+            yield Blocked(cte, "a table that the CTE reads has a name that means something else where the CTE is read")
         else:
             yield Inlining(cte, found[0] if once else None)
 

@@ -339,7 +339,9 @@ def _restricted(node: exp.Expr, conditions: Sequence[exp.Expr], facts: Facts) ->
 
 
 def _conditions_of(call: exp.Expr) -> list[exp.Expr]:
-    """What holds for every row that ``call`` counts, as far as it is of the form ``agg(CASE WHEN … THEN … END)``."""
+    """What holds for every row that ``call`` counts, as far as it says so by FILTER or ``agg(CASE WHEN … THEN … END)``."""
+    if isinstance(call, exp.Filter):
+        return conjuncts(call.expression.this)
     case = call.this
     if (
         not isinstance(case, exp.Case)

@@ -70,7 +70,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
         for predicate in where_conjuncts(select):
             bare = unwrap(predicate)
             if isinstance(bare, exp.Exists):
-                other = _other_value(predicate, bare, select, facts)
+                other = other_value(predicate, bare, select, facts)
                 if isinstance(other, str):
                     yield Blocked(predicate, other)
                 elif other is not None:
@@ -259,7 +259,8 @@ def _read_as_set(select: exp.Select, facts: Facts) -> bool:
 # ---------------------------------------------------------------------- EXISTS
 
 
-def _other_value(predicate: exp.Expr, exists: exp.Exists, select: exp.Select, facts: Facts) -> OtherValue | str | None:
+def other_value(predicate: exp.Expr, exists: exp.Exists, select: exp.Select, facts: Facts) -> OtherValue | str | None:
+    """An EXISTS in the WHERE of ``select`` for another value under the key of the outer row; a sentence where it is not quite."""
     body = exists.this.unnest() if isinstance(exists.this, exp.Subquery) else exists.this
     if not isinstance(body, exp.Select):
         return None

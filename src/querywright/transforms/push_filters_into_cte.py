@@ -32,39 +32,17 @@ from sqlglot import exp
 from sqlglot.optimizer.simplify import simplify
 
 from querywright.sql.disjointness import exclusive
-from querywright.sql.facts import NONE_NEEDED, Facts, Premises, Source
-from querywright.sql.failures import may_fail
-from querywright.sql.predicates import conjunction, conjuncts, disjunction, set_where, where_conjuncts
+from querywright.sql.facts import NONE_NEEDED, Facts
+from querywright.sql.predicates import conjunction, disjunction
 from querywright.sql.trees import copied, printed
 from querywright.transforms._decided_branches import without_decided
-from querywright.transforms._filter_passage import premises_inside, push_inside
+from querywright.transforms._filter_passage import push_inside
+from querywright.transforms._filtered_readers import Reader, drop_filters, filtered_reader
 from querywright.transforms._with_clauses import readings, repeatable
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "multi_push_predicate"
 ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A FROM entry that reads the CTE, and the conjuncts of WHERE or ON that filter its rows inside of the CTE as well.
-
-    That they may do so rests on ``premises``.
-    """
-
-    select: exp.Select
-    source: Source
-    filters: tuple[exp.Expr, ...]
-    premises: Premises
-
-    @property
-    def key(self) -> frozenset[str]:
-        """The filters, whatever the alias of the reader."""
-        return frozenset(predicate.sql() for predicate in self.shared_filters())
-
-    def shared_filters(self) -> list[exp.Expr]:
-        """The filters over the output columns of the CTE."""
-        return [_without_alias(predicate) for predicate in self.filters]
 
 
 @dataclass(frozen=True)
@@ -78,7 +56,7 @@ class Narrowing(Site):
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """Common table expressions with two readers or more, all of which filter."""
     for cte in query.find_all(exp.CTE, bfs=False):
-        readers = [_reader(reading.select, reading.source, facts) for reading in readings(cte, facts)]
+        readers = [filtered_reader(reading.select, reading.source, facts) for reading in readings(cte, facts)]
         if len(readers) < 2 or not any(reader.filters for reader in readers):
             continue
         if not all(reader.filters for reader in readers):
@@ -118,31 +96,10 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
                 reader.source.node.set("this", name.copy())
         definitions.append(definition)
     for reader in (reader for group in site.groups for reader in group):
-        _drop_filters(reader)
+        drop_filters(reader)
     place = clause.expressions.index(cte)
     clause.set("expressions", [*clause.expressions[:place], *definitions, *clause.expressions[place + 1 :]])
     return facts.tree
-
-
-def _reader(select: exp.Select, source: Source, facts: Facts) -> Reader:
-    """``source`` with the conjuncts that reject its rows wherever they come to stand, and that the CTE can apply itself."""
-    filters: list[exp.Expr] = []
-    premises = NONE_NEEDED
-    on = source.join.args.get("on") if source.join is not None and source.join.kind in ("", "INNER") else None
-    own = source.join is not None and source.join.side == ("LEFT" if source.nullable else "")
-    candidates = [*([] if source.nullable else where_conjuncts(select)), *(conjuncts(on) if own else [])]
-    assert source.query is not None
-    for predicate in candidates:
-        columns = list(predicate.find_all(exp.Column))
-        if not columns or any(column.table != source.alias or facts.home(column) is not select for column in columns):
-            continue
-        if predicate.find(exp.Query, exp.AggFunc, exp.Window) or not facts.deterministic(predicate):
-            continue
-        proof = premises_inside(source.query, predicate, facts)
-        if not may_fail(predicate, facts.dialect) and not isinstance(proof, str):
-            filters.append(predicate)
-            premises |= proof
-    return Reader(select, source, tuple(filters), premises)
 
 
 def _exclude(first: Reader, second: Reader) -> bool:
@@ -162,24 +119,3 @@ def _narrowed(body: exp.Query, groups: tuple[tuple[Reader, ...], ...] | list[tup
     if different is not None and None not in rest:
         push_inside(copy, different)
     return without_decided(copy)
-
-
-def _without_alias(predicate: exp.Expr) -> exp.Expr:
-    copy = copied(predicate)
-    for column in copy.find_all(exp.Column):
-        column.set("table", None)
-    return copy
-
-
-def _drop_filters(reader: Reader) -> None:
-    """Remove the filters of a reader whose CTE applies them."""
-
-    def remaining(predicates: list[exp.Expr]) -> list[exp.Expr]:
-        return [predicate for predicate in predicates if not any(predicate is own for own in reader.filters)]
-
-    join = reader.source.join
-    if join is not None and join.args.get("on") is not None:
-        join.set("on", conjunction([part.copy() for part in remaining(conjuncts(join.args["on"]))]) or exp.true())
-    kept = remaining(where_conjuncts(reader.select))
-    if len(kept) < len(where_conjuncts(reader.select)):
-        set_where(reader.select, kept)

@@ -164,7 +164,7 @@ def _first_rows(source: Source, facts: Facts) -> Premises | None:
 
 
 def _union(keys: list[exp.Select]) -> exp.Query:
-    different = list({part.sql(): part for part in keys}.values())
+    different = list({printed(part, ""): part for part in keys}.values())
     union: exp.Query = different[0]
     for part in different[1:]:
         union = exp.Union(this=union, expression=part, distinct=False)
