@@ -83,6 +83,32 @@ def test_a_slow_original_is_timed_once_for_its_baseline() -> None:
     assert (baseline.milliseconds, baseline.stopped) == (20_000.0, False)
 
 
+def test_the_run_that_answered_is_the_baseline_of_a_slow_original_without_parameters() -> None:
+    session = constant(20.0, 1.0)
+    clock = Clock(session, "test.duckdb")
+    known = Run(int(20e9), 0, 0, 0)
+    assert clock.baseline(ORIGINAL, first=known).milliseconds == 20_000.0
+    assert session.order == ""
+    clock.baseline(ORIGINAL, first=Run(int(0.5e9), 0, 0, 0))
+    clock.baseline(Query("SELECT 1", "duckdb", "o", ((("n", 1),), (("n", 2),))), first=known)
+    assert session.order == "O" + "OO"
+
+
+def test_screening_and_confirming_repeat_no_complete_run_of_an_original_far_behind() -> None:
+    session = constant(40.0, 1.0)
+    clock = Clock(session, "test.duckdb", limit_s=100)
+    screened = clock.screen(ORIGINAL, CANDIDATE, clock.baseline(ORIGINAL))
+    assert session.order == "O" + "C" + "OCCOOCCOOC"
+    assert [run.wall_ns / 1e9 for run in screened.original] == [DECISIVE] * 5
+    assert (screened.ratio, screened.low, screened.original_ms) == (40.0, DECISIVE, 40_000.0)
+    session.statements.clear()
+    timing = clock.confirm(ORIGINAL, CANDIDATE, screened=screened)
+    assert session.order == "C" + "OCCO" * 7 + "OC"
+    assert [run.wall_ns / 1e9 for run in timing.original[:3]] == [40.0, 40.0, DECISIVE]
+    assert (timing.ratio, timing.low, timing.floor, timing.censored) == (40.0, DECISIVE, 1.0, None)
+    assert recommended(timing)
+
+
 def test_a_slow_original_far_behind_is_stopped_once_its_pair_is_decided() -> None:
     session = constant(40.0, 1.0)
     timing = confirm(session)

@@ -52,8 +52,8 @@ SLOW_S = 0.25
 """Originals faster than this are never stopped for being decided."""
 
 COMPLETE_ROUNDS = 2
-"""Rounds of such a race in which the original runs to its end all the same, for the ratio. The noise floor is then the
-widest ratio between any two complete runs of the original, its warm-up included."""
+"""Rounds of such a race in which the original runs to its end all the same, for the ratio; none where screening knows its
+baseline. The noise floor is then the widest ratio between any two complete runs of the original, its warm-up included."""
 
 STEP_S = 0.15
 STEP_PAIRS = 3
@@ -147,8 +147,11 @@ class Clock:
     settings: tuple[tuple[str, str], ...] = ()
     watch: Watcher | None = None
 
-    def baseline(self, query: Query, runs: int = SCREENING_RUNS) -> Baseline:
-        """Time the original, which the session has run before, ``runs`` times, or as often as `BASELINE_S` allow."""
+    def baseline(self, query: Query, runs: int = SCREENING_RUNS, first: Run | None = None) -> Baseline:
+        """Time the original, which the session has run before, ``runs`` times, or as often as `BASELINE_S` allow; where those
+        allow no second run of a query without further sets of parameter values, its ``first`` one is enough."""
+        if first is not None and 2 * first.wall_ns > BASELINE_S * 1e9 and len(query.bindings) < 2:
+            return Baseline((first,), _milliseconds([first]))
         race = _Race(self.session, {"original": query}, self.watch)
         timed = [race.run("original", self.limit_s)]
         enough = max(1, min(runs, int(BASELINE_S * 1e9 / timed[0].wall_ns)))
@@ -163,7 +166,8 @@ class Clock:
     def screen(self, original: Query, candidate: Query, baseline: Baseline | None = None) -> Timing:
         """Five rounds a side after a warm-up of each, in the order O C C O O C C O O C.
 
-        With the original's ``baseline`` it is not warmed up again, nor run at all where it was stopped. A candidate
+        With the original's ``baseline`` it is not warmed up again, nor run at all where it was stopped, nor to its end where it
+        is slow and far behind (see `DECISIVE`): its ratio is then that of the baseline. A candidate
         that its first rounds show to be hopeless or fruitless is abandoned; its warm-up is stopped after `PATIENCE` times the
         original's time.
         """
@@ -179,13 +183,14 @@ class Clock:
         after: list[Run] = []
         abandoned = False
         decisive_s = _decisive_s(reference_ns, warm.wall_ns)
+        complete = 0 if baseline else COMPLETE_ROUNDS
         while len(after) < SCREENING_RUNS and not race.stopped and not abandoned:
-            self._pair(race, before, after, decisive_s)
+            self._pair(race, before, after, decisive_s if len(after) >= complete else None)
             fastest = min(warm.wall_ns, after[0].wall_ns)
             abandoned = len(after) == 1 and fastest > HOPELESS * before[0].wall_ns
             abandoned |= len(after) == FRUITLESS and all(c.wall_ns > o.wall_ns for o, c in zip(before, after, strict=True))
-        complete = COMPLETE_ROUNDS if decisive_s is not None else None
-        return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned, complete=complete)
+        finished = (list(baseline.runs) if baseline else before[:complete]) if decisive_s is not None else before
+        return self._timing(race, before, after, "screen", SCREENING_ALPHA, abandoned=abandoned, finished=finished)
 
     def confirm(
         self, original: Query, candidate: Query, screened: Timing | None = None, seconds: float = CONFIRMATION_S
@@ -197,10 +202,14 @@ class Clock:
         moment would void the bound. Stopping early is sound only where no
         recommendation can come of it: once too many pairs fall short of the least gain, the candidate is abandoned.
         Each run of the original and its next one are a pair of the original with itself, for the noise floor. A slow
-        original that is far behind runs to its end in `COMPLETE_ROUNDS` rounds only; see `DECISIVE`.
+        original that is far behind runs to its end in `COMPLETE_ROUNDS` rounds only; see `DECISIVE`. One that ``screened`` shows
+        to be far behind is not warmed up again.
         """
         race = self._race(original, candidate)
-        reference_ns = race.warm_up("original", self.limit_s).wall_ns
+        known_ns = screened.original_ms * 1e6 if screened is not None and screened.censored is None else 0.0
+        far_behind = screened is not None and _decisive_s(known_ns, screened.candidate_ms * 1e6) is not None
+        warmed = [] if far_behind else [race.warm_up("original", self.limit_s)]
+        reference_ns = warmed[0].wall_ns if warmed else int(known_ns)
         if race.stopped:
             return self._against_limit(race, CONFIRMATION_PAIRS, "confirm", CONFIRMATION_ALPHA)
         warm = race.warm_up("candidate", self._patience_s(reference_ns))
@@ -216,18 +225,16 @@ class Clock:
         short, allowed, abandoned = 0, bound_rank(planned, CONFIRMATION_ALPHA), False
         decisive_s = _decisive_s(reference_ns, warm.wall_ns)
         while len(after) < planned and not race.stopped and not abandoned:
-            self._pair(race, before, after, decisive_s)
+            self._pair(race, before, after, decisive_s if len(after) >= COMPLETE_ROUNDS else None)
             short += before[-1].wall_ns <= threshold(1.0) * after[-1].wall_ns
             abandoned = short >= allowed and len(after) < planned
         if decisive_s is None:
+            finished = before
             floor = noise_floor([(one.wall_ns, following.wall_ns) for one, following in pairwise(before)])
         else:
-            complete_ns = [reference_ns, *(run.wall_ns for run in before[:COMPLETE_ROUNDS])]
-            floor = max(complete_ns) / min(complete_ns)
-        complete = COMPLETE_ROUNDS if decisive_s is not None else None
-        return self._timing(
-            race, before, after, "confirm", CONFIRMATION_ALPHA, floor=floor, abandoned=abandoned, complete=complete
-        )
+            finished = before[:COMPLETE_ROUNDS]
+            floor = max(r.wall_ns for r in (*warmed, *finished)) / min(r.wall_ns for r in (*warmed, *finished))
+        return self._timing(race, before, after, "confirm", CONFIRMATION_ALPHA, floor, abandoned=abandoned, finished=finished)
 
     def step(self, original: Query, candidate: Query, known: Sequence[Run], first: Run, band: float) -> Timing:
         """A few runs, for one step of an environment.
@@ -279,9 +286,8 @@ class Clock:
             abandoned=abandoned,
         )
 
-    def _pair(self, race: _Race, before: list[Run], after: list[Run], decisive_s: float | None) -> None:
-        """One run of each side, in the opposite order of the pair before; from `COMPLETE_ROUNDS` on the original's may be cut."""
-        cut_s = decisive_s if len(after) >= COMPLETE_ROUNDS else None
+    def _pair(self, race: _Race, before: list[Run], after: list[Run], cut_s: float | None) -> None:
+        """One run of each side, in the opposite order of the pair before; the original's is cut after ``cut_s`` seconds."""
         sides: tuple[Side, Side] = ("candidate", "original") if len(after) % 2 else ("original", "candidate")
         for side in sides:
             if side == "candidate":
@@ -322,12 +328,12 @@ class Clock:
         alpha: float,
         floor: float = 1.0,
         abandoned: bool = False,
-        complete: int | None = None,
+        finished: list[Run] | None = None,
     ) -> Timing:
-        """``complete`` is the number of leading rounds in which the original ran to its end, None for all of them."""
+        """``finished`` are the runs of the original that its time is taken from where others were cut; None for all of them."""
         ratio, low, high = ratio_bounds([run.wall_ns for run in before], [run.wall_ns for run in after], alpha)
-        finished = before[:complete]
-        if complete is not None:
+        finished = before if finished is None else finished
+        if finished != before:
             ratio, high = max(low, _milliseconds(finished) / _milliseconds(after)), inf
         if "candidate" in race.stopped:
             low = 0.0
