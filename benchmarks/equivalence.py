@@ -53,6 +53,7 @@ class Pair:
         """
         first: tuple[exp.Query, exp.Query, Proof | Unproved] | None = None
         failure: QuerywrightError | None = None
+        tried: set[tuple[str, ...]] = set()
         for dialect in likely(AUTO, ENGINE):
             try:
                 queries = read_pair((self.original, self.candidate), self.schema, dialect, ENGINE, (), ("a", "b"))
@@ -60,6 +61,10 @@ class Pair:
             except QuerywrightError as error:
                 failure = failure or error
                 continue
+            texts = tuple(query.sql for query in queries)
+            if texts in tried:
+                continue
+            tried.add(texts)
             found = prove(original, candidate, self.schema, ENGINE, seconds)
             if isinstance(found, Proof):
                 return original, candidate, found

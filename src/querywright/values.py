@@ -23,7 +23,7 @@ or the user says so."""
 SETTLED: frozenset[Basis] = frozenset({"enforced", "declared"})
 """Premises with these bases need nobody's consent; what is declared, not enforced, is checked on the data before it counts."""
 
-PremiseKind = Literal["unique", "not_null", "foreign_key", "disjoint"]
+PremiseKind = Literal["unique", "not_null", "foreign_key", "disjoint", "fits"]
 Status = Literal["faster", "none", "unconfirmed", "refused"]
 Phase = Literal["sample", "screen", "confirm", "step"]
 """Which runs a timing holds: on a sample only, which recommends nothing; the first on the full data; the confirming ones; the few
@@ -76,13 +76,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who proposed a candidate. ``cost`` is in US dollars."""
+    """Who proposed a candidate. ``cost`` is in US dollars; ``changes`` is what a model says it changed, in its own words."""
 
     proposer: str
     model: str | None = None
     prompt: str | None = None
     seed: int | None = None
     cost: float = 0.0
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

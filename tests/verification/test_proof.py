@@ -125,6 +125,18 @@ def test_pairs_labelled_equal_are(case: Case, scratch: Scratch) -> None:
         assert laboratory.run(case.candidate).difference is None
 
 
+def test_a_cast_of_a_sum_rests_on_its_range() -> None:
+    """The premise is one that the user has to agree to: it holds for no type that is too narrow for a single value."""
+    schema = schema_of("CREATE TABLE t (a INTEGER, b INTEGER)", "duckdb")
+    original, candidate = "SELECT b, SUM(a) AS s FROM t GROUP BY b", "SELECT b, CAST(SUM(a) AS {}) AS s FROM t GROUP BY b"
+    found = Case("", schema, original, candidate.format("INT"), frozenset(), "").proof()
+    assert isinstance(found, Proof)
+    assert found.premises == (Premise("fits", "INT", ("SUM(t.a)",), "assumed"),)
+    assert isinstance(Case("", schema, original, candidate.format("BIGINT"), frozenset(), "").proof(), Proof)
+    for narrow in ("SMALLINT", "TINYINT", "UTINYINT", "UINTEGER"):
+        assert isinstance(Case("", schema, original, candidate.format(narrow), frozenset(), "").proof(), Unproved), narrow
+
+
 def test_a_premise_names_its_basis() -> None:
     schema = schema_of("CREATE TABLE t (a INTEGER UNIQUE, b INTEGER)", "duckdb")
     table = schema.tables[0]

@@ -59,6 +59,8 @@ def premise(given: Premise) -> str:
         clause = f"{columns} has no NULLs"
     elif given.kind == "foreign_key" and given.references:
         clause = f"every {columns} occurs in {given.references[0]}({', '.join(given.references[1])})"
+    elif given.kind == "fits":
+        clause = f"{', '.join(given.columns)} stays in the range of {given.table}"
     else:
         clause = f"{columns} is disjoint"
     return f"{clause} ({given.basis})"

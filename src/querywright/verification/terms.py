@@ -158,6 +158,8 @@ def kind_of(spelled: str) -> str:
     name = spelled.upper()
     if name.endswith("]") or name.startswith(("STRUCT", "MAP", "INTERVAL")):
         return "other"
+    if name.startswith("ENUM"):
+        return "text"  # whatever words its labels are
     families = (
         ("INT", "integer"),
         ("LONG", "integer"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import TypeVar
+from zlib import crc32
 
 from querywright.verification.terms import Value, as_kind
 
@@ -22,6 +24,8 @@ _PLAIN: dict[str, tuple[Value, ...]] = {
     "timestamp": tuple(datetime.datetime(2000, month, 15, 12) for month in (1, 2, 6)),
     "time": (datetime.time(0), datetime.time(12, 30)),
 }
+
+_LABEL = re.compile(r"'((?:[^']|'')*)'")
 
 _EPOCH = datetime.datetime(1990, 1, 1)
 _APART = 40
@@ -77,8 +81,11 @@ def like_matches(pattern: str) -> list[Value]:
 
 
 def fits(value: Value, spelled_type: str) -> Value:
-    """``value`` cut to the length or rounded to the scale of a column's type, None where it is out of range."""
+    """``value`` cut to the length, rounded to the scale or made a label of a column's type, None where it is out of range."""
     name, _, arguments = spelled_type.upper().partition("(")
+    if isinstance(value, str) and name == "ENUM":
+        labels = [label.replace("''", "'") for label in _LABEL.findall(spelled_type)]
+        return value if value in labels else labels[crc32(value.encode()) % len(labels)] if labels else None
     sizes = [int(part) for part in arguments.rstrip(")").split(",") if part.strip().isdigit()]
     if isinstance(value, str) and sizes and "CHAR" in name:
         return value[: sizes[0]]

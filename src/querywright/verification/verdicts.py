@@ -104,9 +104,10 @@ class Verifier:
         scratch: tuple[Scratch, Scratch] | None = None,
         aimed: int = _AIMED_DATABASES,
         shrink_s: float = SHRINK_S,
+        reading: Sequence[str] = (),
     ) -> None:
         """``aimed`` databases are made for each candidate of unknown origin, ``mutation_s`` goes into the mutation score: none
-        where they are 0."""
+        where they are 0. ``reading`` are candidates that are known by now: all databases have the columns that they read."""
         self.query = query
         self.schema = schema
         self.engine = engine
@@ -117,6 +118,7 @@ class Verifier:
         self.proof_s = proof_s
         self.aimed = aimed
         self.shrink_s = shrink_s
+        self._reading = tuple(reading)
         self.moment = moment or datetime.now()
         self._owns_scratch = scratch is None
         # The second one serves databases that come and go, so that those of the original stay loaded.
@@ -205,6 +207,9 @@ class Verifier:
         text = self.frozen(candidate.query.sql)
         found = self._prover.proof(text, verdict.conditions, seconds)
         if isinstance(found, Proof):
+            assumed = [premise for premise in found.premises if premise.basis == "assumed"]
+            if assumed:  # what was accepted without a condition shall not get one
+                return replace(verdict, reason=f"{verdict.reason} Proved only if {assumed[0].columns[0]} fits its type.".lstrip())
             return proved(found, verdict.conditions, verdict.checks, self.modulo)
         return self._without_proof(verdict, found, text, seconds) if verdict.grade == "tested" else unproved(verdict, found)
 
@@ -228,6 +233,7 @@ class Verifier:
             databases=databases if aim or crowded else self.databases,
             strict=self.strict,
             aim=aim,
+            reading=self._reading,
             crowded=crowded,
             scratch=self._scratch if seed is None and schema is self.schema else self._spare,
             shrink_s=self.shrink_s,

@@ -76,7 +76,8 @@ class Laboratory:
     """Witness databases of one query in a scratch session of the same engine.
 
     ``schema`` is narrowed to what is enforced or declared. ``aim`` are further queries, such as a candidate, whose constants
-    and predicates the databases are aimed at as well. Raises `QueryError` where a query does not fit the schema.
+    and predicates the databases are aimed at as well; of the queries in ``reading`` they only have the columns. Raises
+    `QueryError` where a query does not fit the schema.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Laboratory:
         databases: int = 100,
         strict: bool = True,
         aim: Sequence[str] = (),
+        reading: Sequence[str] = (),
         crowded: bool = False,
         scratch: Scratch | None = None,
         shrink_s: float = SHRINK_S,
@@ -102,7 +104,7 @@ class Laboratory:
         self.bindings = tuple(bindings)
         self.strict = strict
         self.full_schema = obeyed(schema)
-        queries = [self._facts(query, self.full_schema) for query in (text, *aim)]
+        queries = [self._facts(query, self.full_schema) for query in (text, *aim, *reading)]
         self.schema = narrowed(queries, self.full_schema)
         self.facts = self._facts(text, self.schema)
         exact = self.engine.CAPABILITIES.exact_decimals

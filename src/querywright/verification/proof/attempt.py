@@ -10,17 +10,19 @@ from sqlglot import exp
 
 from querywright.sql.ambiguity import Ambiguity, ambiguities, settling_premises
 from querywright.sql.facts import Facts
-from querywright.sql.failures import may_fail
+from querywright.sql.failures import failing_parts, integer_digits
 from querywright.sql.schema import Schema
 from querywright.values import Premise
+from querywright.verification.proof.canonical import canonical_bag
 from querywright.verification.proof.catalog import Catalog
 from querywright.verification.proof.deadline import OutOfTime, until
 from querywright.verification.proof.equality import Equality
 from querywright.verification.proof.kinds import Unsupported
+from querywright.verification.proof.moments import refused_elsewhere
 from querywright.verification.proof.reasoner import Reasoner
 from querywright.verification.proof.scope import Scope
 from querywright.verification.proof.terms import NUMERIC, Bag, Branch, Constant, Kind
-from querywright.verification.proof.translate import Result, Translation
+from querywright.verification.proof.translate import Result, Translation, declared
 
 _FAMILIES: dict[Kind, str] = {kind: "number" for kind in NUMERIC}
 _PREMISELESS_SHARE = 0.3
@@ -41,8 +43,11 @@ def attempted(
     for one in (*found[0], *found[1]):
         if one.kind not in CHOICES_COVERED:
             return None, f"choice:{one.reason}"
-    if why := newly_failing(original, candidate, dialect):
-        return None, f"failure:{why}"
+    failing = newly_failing(original, candidate, dialect)
+    fitting = {node: premise for node in failing if (premise := _fitting(node, candidate, schema, dialect)) is not None}
+    for node in failing:
+        if node not in fitting:
+            return None, f"failure:Only the candidate has {node.sql(dialect)}, which may fail."
     # A proof without premises is worth more, and without keys there is less to try.
     soon = time.monotonic() + _PREMISELESS_SHARE * (deadline - time.monotonic())
     premises, reason = None, ""
@@ -52,7 +57,7 @@ def attempted(
         premises, reason = _compared(trees, found, schema, Catalog(schema), dialect, deadline)
     if premises is None:
         return None, reason
-    return in_order(premises.union(*map(settling_premises, facts))), ""
+    return in_order(premises.union(fitting.values(), *map(settling_premises, facts))), ""
 
 
 def in_order(premises: Iterable[Premise]) -> tuple[Premise, ...]:
@@ -84,11 +89,17 @@ def _compared(
                 translation.query(tree, Scope(), ordered=is_sorted(original))
                 for translation, tree in zip(translations, trees, strict=True)
             ]
-            if any(len(translation.instances) > 1 for translation in translations):
-                return None, "choice:Several places leave the engine a choice among ties."
             mismatch = mismatched(*results)
             if mismatch:
                 return None, f"columns:{mismatch}"
+            if any(len(translation.instances) > 1 for translation in translations):
+                # Only the same choices in the same places leave both queries the same answers: compare them choice by choice.
+                again = Translation(schema, dialect, 1, True, equality.is_set, equality.simplified)
+                mirrored = again.query(trees[1], Scope(), ordered=is_sorted(original))
+                alike = canonical_bag(mirrored.bag) == canonical_bag(results[0].bag)
+                if alike and mirrored.directions == results[0].directions:
+                    return frozenset(reasoner.used), ""
+                return None, "choice:Several places leave the engine a choice among ties."
             bags = with_order(lambda bag: _single_row(equality, bag), *results)
             if bags is None:
                 return None, "order:The original sorts its result, the candidate may leave it in another order."
@@ -106,23 +117,39 @@ def is_sorted(tree: exp.Query) -> bool:
     return tree.args.get("order") is not None
 
 
-def newly_failing(original: exp.Query, candidate: exp.Query, dialect: str) -> str:
-    """An expression of the candidate that may raise an error and is not in the original."""
-    known = {type(node) for node in _failing(original, dialect)}
-    return next(
-        (
-            f"Only the candidate has {node.sql(dialect)}, which may fail."
-            for node in _failing(candidate, dialect)
-            if type(node) not in known
-        ),
-        "",
-    )
+def newly_failing(original: exp.Query, candidate: exp.Query, dialect: str) -> list[exp.Expr]:
+    """Expressions of the candidate that may raise an error, of kinds that the original does not have."""
+    known = set(map(type, _failing(original, dialect)))
+    return [node for node in _failing(candidate, dialect) if type(node) not in known]
 
 
 def _failing(tree: exp.Query, dialect: str) -> Iterator[exp.Expr]:
-    for node in tree.find_all(exp.Cast, exp.Div, exp.IntDiv, exp.Mod, exp.Ln, exp.Log, exp.Sqrt, exp.Pow):
-        if may_fail(node, dialect):
-            yield node
+    yield from failing_parts(tree, dialect)
+    yield from (one for one in tree.find_all(exp.Literal) if one.is_string and refused_elsewhere(one.name, dialect))
+
+
+def _fitting(node: exp.Expr, tree: exp.Query, schema: Schema, dialect: str) -> Premise | None:
+    """The premise under which a CAST changes nothing: that what is calculated from integers fits a type that all of them fit.
+
+    It holds unless sums or products leave the type that an engine with narrower sums would have for them in the first place.
+    A cast to a type that cannot hold every column read, such as an INT column as TINYINT, may fail on a single value
+    and has no such premise, nor has one of anything but integers.
+    """
+    if not isinstance(node, exp.Cast) or not isinstance(node.this, exp.Expr):
+        return None
+    room, given = integer_digits(node.to), integer_digits(node.this.type)
+    if room is None or given is None or list(node.this.find_all(exp.Query)):
+        return None
+    read = [schema.table(table.name) for table in tree.find_all(exp.Table)]
+    types = [declared(column.type, dialect) for table in read if table is not None for column in table.columns]
+    if any((integer_digits(kind) or 0) > room or _is_huge(kind) for kind in types):
+        return None
+    return Premise("fits", node.to.sql(), (node.this.sql(),), "assumed")
+
+
+def _is_huge(kind: exp.DataType | None) -> bool:
+    """Whether a type holds integers but has no known number of digits."""
+    return kind is not None and kind.is_type(*exp.DataType.INTEGER_TYPES) and integer_digits(kind) is None
 
 
 def mismatched(left: Result, right: Result) -> str:

@@ -10,7 +10,7 @@ from querywright.verification.proof.canonical import canonical_bag
 from querywright.verification.proof.catalog import Catalog
 from querywright.verification.proof.kinds import common_kind
 from querywright.verification.proof.normalize import Reducer, columns_of, inlined
-from querywright.verification.proof.reasoner import Reasoner, Valued
+from querywright.verification.proof.reasoner import Alternative, Reasoner, Valued
 from querywright.verification.proof.shapes import at_most_one, counted, family, moved, relation, valued
 from querywright.verification.proof.simplify import call, existence
 from querywright.verification.proof.terms import (
@@ -41,6 +41,7 @@ class Equality:
         self.catalog = catalog
         self.reasoner = reasoner
         reasoner.merge = self.merge
+        reasoner.is_set = self.is_set
 
     @property
     def _reducer(self) -> Reducer:
@@ -161,7 +162,7 @@ class Equality:
         with self.reasoner.attempt() as outcome, self.reasoner.level():
             self.reasoner.add_rows(branch.atoms)
             self.reasoner.assume(branch.conditions)
-            if self.reasoner.contradictory():
+            if self.reasoner.contradictory(counting=True):
                 outcome.append(True)
         return bool(outcome)
 
@@ -197,27 +198,25 @@ class Equality:
                     self.reasoner.add_rows((*branch.atoms, *other.atoms))
                     self.reasoner.assume((*branch.conditions, *other.conditions))
                     self.reasoner.assume(call("same", pair) for pair in zip(branch.outputs, other.outputs, strict=True))
-                    if not (self.reasoner.contradictory() if goal is None else self.reasoner.proves([goal], merging=False)):
+                    if not (self.reasoner.contradictory() if goal is None else self.reasoner.chooses(goal)):
                         return False
         return True
 
-    def _identical(self, branch: Branch, other: Branch) -> Term:
-        """That two copies of a branch have the same rows, by keys."""
-        parts: list[Term] = []
+    def _identical(self, branch: Branch, other: Branch) -> list[list[Alternative]]:
+        """What makes two copies of a branch have the same rows: for each row the keys by which they may agree."""
+        found: list[list[Alternative]] = []
         for one, two in zip(branch.atoms, other.atoms, strict=True):
             if isinstance(one.relation, Distinct):
                 outputs = one.relation.bag.branches[0].outputs
-                parts += [
-                    call("same", (Column(one.row, str(p), output.kind), Column(two.row, str(p), output.kind)))
-                    for p, output in enumerate(outputs)
-                ]
+                columns = [(Column(one.row, str(p), o.kind), Column(two.row, str(p), o.kind)) for p, o in enumerate(outputs)]
+                found.append([(None, [call("same", pair) for pair in columns])])
                 continue
-            options = []
+            options: list[Alternative] = []
             for key in self.catalog.keys[one.relation.table]:
                 pairs = [(Column(one.row, name, "other"), Column(two.row, name, "other")) for name in key.columns]
-                options.append(call("and", [call("eq", pair) for pair in pairs]))
-            parts.append(call("or", options))
-        return call("and", parts)
+                options.append((key.premise, [call("eq", pair) for pair in pairs]))
+            found.append(options)
+        return found
 
     # ------------------------------------------------------------------ matching
 

@@ -211,6 +211,8 @@ def aggregate_call(
     bag = Bag(tuple(branches))
     if name == "single_value":
         return Single(bag, output_kind(bag))
+    if distinct and name in ("sum", "count", "avg") and translation.is_set(bag):
+        distinct = False  # no value occurs twice: DISTINCT has nothing to leave out
     if name == "count":
         return aggregate("count", distinct, bag, "integer")
     kind = output_kind(bag)

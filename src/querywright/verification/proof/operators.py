@@ -23,6 +23,16 @@ from querywright.verification.proof.terms import (
     with_outputs,
 )
 
+COMPARISONS: dict[type[exp.Expr], tuple[str, bool, bool]] = {
+    exp.EQ: ("eq", False, False),
+    exp.NEQ: ("eq", False, True),
+    exp.LT: ("lt", False, False),
+    exp.LTE: ("le", False, False),
+    exp.GT: ("lt", True, False),
+    exp.GTE: ("le", True, False),
+}
+"""Operator, operands swapped, result negated."""
+
 
 def quotient(left: Term, right: Term, *, whole: bool = False) -> Term:
     """Division: exact constants are folded where no rounding can occur."""

@@ -14,12 +14,27 @@ from querywright.verification.proof.axioms import Axioms, Row, member
 from querywright.verification.proof.catalog import Catalog
 from querywright.verification.proof.deadline import OutOfTime
 from querywright.verification.proof.logic import Formula, Model
-from querywright.verification.proof.terms import Aggregate, Atom, Column, Single, Stored, Term, Window, free_rows, walk
+from querywright.verification.proof.simplify import existence
+from querywright.verification.proof.terms import (
+    Aggregate,
+    Atom,
+    Bag,
+    Branch,
+    Column,
+    Single,
+    Stored,
+    Term,
+    Window,
+    free_rows,
+    walk,
+)
 
 _MOST_MODELS = 40
 _CHECK_S = 2.0
 
 Valued = Aggregate | Single | Window
+Alternative = tuple[Premise | None, list[Term]]
+"""Terms that all have to hold, and the premise without which they say nothing."""
 
 
 class Reasoner(Axioms):
@@ -34,6 +49,7 @@ class Reasoner(Axioms):
         self.deadline = deadline
         self.used: set[Premise] = set()
         self.merge: Callable[[Valued, Valued], bool] = lambda left, right: False
+        self.is_set: Callable[[Bag], bool] = lambda bag: False
         self._merging = 0
         self._around: set[Term] = set()
 
@@ -88,9 +104,9 @@ class Reasoner(Axioms):
 
     # ------------------------------------------------------------------ questions
 
-    def contradictory(self) -> bool:
-        """Whether the assumptions cannot all hold."""
-        return self._refuted(merging=False)
+    def contradictory(self, *, counting: bool = False) -> bool:
+        """Whether the assumptions cannot all hold; ``counting`` looks into COUNTs as well."""
+        return self._refuted(merging=False, counting=counting)
 
     def proves(self, terms: Iterable[Term], same: Iterable[tuple[Term, Term]] = (), *, merging: bool = True) -> bool:
         """Whether all ``terms`` are TRUE and all pairs of ``same`` equal (or both NULL) under the assumptions."""
@@ -102,6 +118,18 @@ class Reasoner(Axioms):
         if not formulas:
             return True
         return self.follows(z3.And(formulas), merging=merging)
+
+    def chooses(self, choices: Iterable[list[Alternative]]) -> bool:
+        """Whether of each choice one alternative holds under the assumptions; premises of those that are needed count as used."""
+        parts = []
+        for options in choices:
+            for _, terms in options:
+                for term in terms:
+                    self._note(term, 0)
+            parts.append(
+                z3.Or([z3.And([*([self._premise(p)] if p is not None else []), *map(self._encoder.true, t)]) for p, t in options])
+            )
+        return self.follows(z3.And(parts), merging=False)
 
     def follows(self, formula: Formula, *, merging: bool = True) -> bool:
         """Whether ``formula`` holds under the assumptions; its terms must be noted."""
@@ -120,7 +148,7 @@ class Reasoner(Axioms):
             numbers.append(z3.If(held, z3.IntVal(1), z3.IntVal(0)))
         return z3.Sum(numbers) if numbers else z3.IntVal(0)
 
-    def _refuted(self, *, merging: bool) -> bool:
+    def _refuted(self, *, merging: bool, counting: bool = False) -> bool:
         """Whether the assumptions contradict each other: look for a model, add the axioms that it breaks, look again."""
         tried: set[tuple[Term, Term]] = set()
         for _ in range(_MOST_MODELS):
@@ -140,9 +168,37 @@ class Reasoner(Axioms):
                 continue
             if merging and self._merging <= 1 and self._merge_some(model, tried):
                 continue
-            if not merging or self._merging or not self._explain_extremes():
+            last_resort = merging and not self._merging
+            if last_resort and self._explain_extremes():
+                continue
+            if not ((last_resort or counting) and self._explain_counts()):
                 return False
         return False
+
+    def _explain_counts(self) -> bool:
+        """COUNT over branches with at most one row each: the number of branches with a row; whether there was anything to say.
+
+        Whether a branch has at most one row is proved under the assumptions at hand, so that the sum holds under them.
+        """
+        found = [
+            term
+            for term, depth in self._frame.opaque.items()
+            if isinstance(term, Aggregate) and term.function == "count" and not term.distinct and depth == 0
+            if ("count", term) not in self._frame.done
+        ]
+        progress = False
+        for term in found:
+            self._frame.done.add(("count", term))
+            parts = [Bag((Branch(one.atoms, one.conditions, ()),)) for one in term.bag.branches]
+            if not all(map(self.is_set, parts)):
+                continue
+            tests = [existence(part) for part in parts]
+            for test in tests:
+                self._note(test, 1)
+            ones = [z3.If(self._encoder.true(test), z3.RealVal(1), z3.RealVal(0)) for test in tests]
+            self._solver.add(self._encoder.value(term).number == z3.Sum(ones))
+            progress = True
+        return progress
 
     def _needed(self) -> set[Premise]:
         """A smallest set of premises without which the contradiction just found would not be one."""

@@ -22,32 +22,27 @@ from querywright.verification.proof.kinds import (
     number_in,
 )
 from querywright.verification.proof.moments import moment
-from querywright.verification.proof.operators import as_truth, asserted, date_part, flat_concatenation, member, quotient
+from querywright.verification.proof.operators import (
+    COMPARISONS,
+    as_truth,
+    asserted,
+    date_part,
+    flat_concatenation,
+    quotient,
+)
 from querywright.verification.proof.scope import Queries, Scope
-from querywright.verification.proof.simplify import call, conjunction, conjuncts, existence, negation
+from querywright.verification.proof.simplify import call, conjunction, conjuncts, negation
+from querywright.verification.proof.subqueries import exists, in_, quantified, single
 from querywright.verification.proof.terms import (
     FALSE,
     NUMERIC,
     TRUE,
-    Branch,
     Call,
     Constant,
     Kind,
-    Single,
     Term,
     null,
-    with_outputs,
 )
-
-_COMPARISONS: dict[type[exp.Expr], tuple[str, bool, bool]] = {
-    exp.EQ: ("eq", False, False),
-    exp.NEQ: ("eq", False, True),
-    exp.LT: ("lt", False, False),
-    exp.LTE: ("le", False, False),
-    exp.GT: ("lt", True, False),
-    exp.GTE: ("le", True, False),
-}
-"""Operator, operands swapped, result negated."""
 
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "add", exp.Sub: "sub", exp.Mul: "mul"}
 _STRICT: tuple[type[exp.Expr], ...] = (
@@ -71,8 +66,11 @@ class Scalars:
         if scope.special is None or scope.special(bare) is None:
             if isinstance(bare, exp.And):
                 return (*self.predicate(bare.this, scope), *self.predicate(bare.expression, scope))
+            if isinstance(bare, exp.Or):
+                # An OR is TRUE where a side is, so that it is enough to know of each side where it is TRUE.
+                return conjuncts(call("or", [conjunction(self.predicate(part, scope)) for part in (bare.this, bare.expression)]))
             if isinstance(bare, exp.In):
-                return conjuncts(asserted(self.in_(bare, scope, asserted_only=True)))
+                return conjuncts(asserted(in_(self, bare, scope, asserted_only=True)))
         return tuple(asserted(part) for part in conjuncts(self.truth(node, scope)))
 
     def truth(self, node: exp.Expr, scope: Scope) -> Term:
@@ -90,7 +88,7 @@ class Scalars:
         rule = _RULES.get(type(node))
         if rule is not None:
             return rule(self, node, scope)
-        if type(node) in _COMPARISONS:
+        if type(node) in COMPARISONS:
             return self.comparison(node, scope)
         if isinstance(node, exp.Window):
             return self.queries.window(node, scope)
@@ -134,14 +132,14 @@ class Scalars:
         kind: Kind = "boolean" if isinstance(node, exp.Predicate) else kind_of_type(node.type, self.dialect)
         if isinstance(node, _STRICT) and any(isinstance(one, Constant) and one.value is None for one in arguments):
             return null(kind)
-        return Call(("strict:" if isinstance(node, _STRICT) else "call:") + ":".join(named), tuple(arguments), kind)
+        return call(("strict:" if isinstance(node, _STRICT) else "call:") + ":".join(named), arguments, kind)
 
     def comparison(self, node: exp.Expr, scope: Scope) -> Term:
         """``a < b`` and its like, quantified ones and those of tuples included."""
-        name, swapped, negated = _COMPARISONS[type(node)]
+        name, swapped, negated = COMPARISONS[type(node)]
         right = node.expression
         if isinstance(right, (exp.Any, exp.All)):
-            return self.quantified(node, right, scope)
+            return quantified(self, node, right, scope)
         sides = [self.items(side, scope) for side in (node.this, right)]
         if len(sides[0]) != len(sides[1]):
             raise Unsupported("a comparison of tuples of different length")
@@ -151,26 +149,6 @@ class Scalars:
             sides.reverse()
         compared = self.all_equal(*sides) if len(sides[0]) > 1 else self.compare(name, sides[0][0], sides[1][0])
         return negation(compared) if negated else compared
-
-    def quantified(self, node: exp.Expr, right: exp.Expr, scope: Scope) -> Term:
-        """``x < ALL (…)`` and ``x < ANY (…)``."""
-        name, swapped, negated = _COMPARISONS[type(node)]
-        query = right.this.unnest() if isinstance(right.this, (exp.Subquery, exp.Paren)) else right.this
-        if not isinstance(query, exp.Query):
-            raise Unsupported("a quantified comparison with a list")
-        left = self.term(node.this, scope)
-
-        def compared(branch: Branch) -> Term:
-            pair = (branch.outputs[0], left) if swapped else (left, branch.outputs[0])
-            found = self.compare(name, *pair)
-            return negation(found) if negated else found
-
-        bag = self.queries.subquery(query, scope)
-        if any(len(branch.outputs) != 1 for branch in bag.branches):
-            raise Unsupported("a quantified comparison of tuples")
-        if isinstance(right, exp.Any):
-            return member(bag, compared)
-        return negation(member(bag, lambda branch: negation(compared(branch))))
 
     def items(self, node: exp.Expr, scope: Scope) -> list[Term]:
         """The members of a tuple, or the one value of anything else."""
@@ -209,24 +187,6 @@ class Scalars:
 
     # ------------------------------------------------------------------ subqueries
 
-    def in_(self, node: exp.Expr, scope: Scope, *, asserted_only: bool = False) -> Term:
-        """``x IN (…)`` with a list or a query; ``asserted_only``: all that counts is whether it is TRUE."""
-        left = self.items(node.this, scope)
-        query = node.args.get("query")
-        if query is None and len(node.expressions) == 1 and isinstance(node.expressions[0], (exp.Subquery, exp.Select)):
-            query = node.expressions[0]
-        if query is None:
-            if node.args.get("unnest") is not None or node.args.get("field") is not None:
-                raise Unsupported("IN with an array")
-            options = [self.items(option, scope) for option in node.expressions]
-            return call("or", [self.all_equal(left, option) for option in options])
-        body = query.unnest() if isinstance(query, exp.Subquery) else query
-        if not isinstance(body, exp.Query):
-            raise Unsupported("IN with something else than a query")
-        if len(left) > 1 and self.dialect == "duckdb" and not asserted_only:
-            raise Unsupported("IN with tuples below a negation or an OR, which DuckDB takes for unknown where they hold a NULL")
-        return member(self.queries.subquery(body, scope), lambda branch: self.all_equal(left, branch.outputs, structs=False))
-
     def all_equal(self, left: Sequence[Term], right: Sequence[Term], *, structs: bool = True) -> Term:
         """Equality of two tuples; in DuckDB they are ``structs`` except below IN, and NULL is equal to NULL in them."""
         name = "same" if structs and self.dialect == "duckdb" and len(left) > 1 else "eq"
@@ -234,30 +194,6 @@ class Scalars:
             return conjunction(self.compare(name, a, b) for a, b in zip(left, right, strict=True))
         except ValueError as error:
             raise Unsupported("a comparison of tuples of different length") from error
-
-    def exists(self, node: exp.Expr, scope: Scope) -> Term:
-        """``EXISTS (…)``."""
-        query = node.this.unnest() if isinstance(node.this, exp.Subquery) else node.this
-        if not isinstance(query, exp.Query):
-            raise Unsupported("EXISTS of something else than a query")
-        bag = with_outputs(self.queries.subquery(query, scope), lambda _: (), lambda _: ())
-        return existence(bag)
-
-    def scalar(self, node: exp.Expr, scope: Scope) -> Term:
-        """A scalar subquery."""
-        query = node.unnest()
-        if not isinstance(query, exp.Query):
-            raise Unsupported("a parenthesized join as a value")
-        bag = self.queries.subquery(query, scope)
-        if any(len(branch.outputs) != 1 for branch in bag.branches):
-            raise Unsupported("a subquery of several columns as a value")
-        kind = common_kind([branch.outputs[0].kind for branch in bag.branches])
-        if not bag.branches:
-            return null(kind)
-        if len(bag.branches) == 1 and not bag.branches[0].atoms:
-            branch = bag.branches[0]
-            return call("case", (conjunction(branch.conditions), branch.outputs[0], null(kind)), kind)
-        return Single(bag, kind)
 
     # ------------------------------------------------------------------ operators
 
@@ -373,9 +309,9 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.And: lambda scalars, node, scope: call("and", [scalars.truth(part, scope) for part in (node.this, node.expression)]),
     exp.Or: lambda scalars, node, scope: call("or", [scalars.truth(part, scope) for part in (node.this, node.expression)]),
     exp.Not: lambda scalars, node, scope: negation(scalars.truth(node.this, scope)),
-    exp.In: Scalars.in_,
-    exp.Exists: Scalars.exists,
-    exp.Subquery: Scalars.scalar,
+    exp.In: in_,
+    exp.Exists: exists,
+    exp.Subquery: single,
     exp.Add: Scalars.arithmetic,
     exp.Sub: Scalars.arithmetic,
     exp.Mul: Scalars.arithmetic,

@@ -17,7 +17,7 @@ class Queries(Protocol):
 
     dialect: str
 
-    def subquery(self, query: exp.Query, scope: Scope) -> Bag:
+    def subquery(self, query: exp.Query, scope: Scope, *, existing: bool = False) -> Bag:
         """The bag of a nested query."""
         ...
 

@@ -19,6 +19,7 @@ from querywright.verification.proof.terms import (
     Term,
     null,
 )
+from querywright.verification.proof.texts import folded
 
 ARITHMETIC: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "add": operator.add,
@@ -47,6 +48,9 @@ def call(name: str, arguments: Iterable[Term], kind: Kind = "boolean") -> Term:
         return _calculated(name, given, kind)
     if name == "neg" and isinstance(given[0], Constant) and isinstance(given[0].value, Fraction):
         return Constant(-given[0].value, kind)
+    values = [one.value for one in given if isinstance(one, Constant)]
+    if kind == "text" and len(values) == len(given) and (text := folded(name, values)) is not None:
+        return Constant(text, kind)
     return Call(name, given, kind)
 
 

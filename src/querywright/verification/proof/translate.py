@@ -68,17 +68,20 @@ class Translation:
         self.instances: dict[int, int] = {}
         self._context: Context | None = None
         self.types = {
-            (table.name.lower(), column.name.lower()): _declared(column.type, dialect)
+            (table.name.lower(), column.name.lower()): declared(column.type, dialect)
             for table in schema.tables
             for column in table.columns
         }
 
-    def subquery(self, query: exp.Query, scope: Scope) -> Bag:
-        """The bag of a nested query."""
-        return self.query(query, scope).bag
+    def subquery(self, query: exp.Query, scope: Scope, *, existing: bool = False) -> Bag:
+        """The bag of a nested query, for ``existing`` any one that has a row where that has."""
+        return self.query(query, scope, existing=existing).bag
 
-    def query(self, node: exp.Query, scope: Scope, *, ordered: bool = False) -> Result:
-        """Translate; ``ordered`` appends the sort keys to the outputs. Raises `Unsupported`."""
+    def query(self, node: exp.Query, scope: Scope, *, ordered: bool = False, existing: bool = False) -> Result:
+        """Translate; ``ordered`` appends the sort keys to the outputs. Raises `Unsupported`.
+
+        For ``existing`` a LIMIT of one row or more without OFFSET is left out: it leaves a row where there is one.
+        """
         while isinstance(node, exp.Subquery) and not any(node.args.get(name) for name in ("order", "limit", "offset", "with_")):
             node = node.this
         common = node.args.get("with_")
@@ -94,7 +97,7 @@ class Translation:
             contexts, outputs, names = self._reopened(self.query(node.this, scope), scope)
         else:
             raise Unsupported(f"{node.key} as a query")
-        return self._cut(node, contexts, outputs, names, ordered)
+        return self._cut(node, contexts, outputs, names, ordered, existing)
 
     def _common(self, node: exp.With, scope: Scope) -> Scope:
         inside = Scope(columns={}, outer=scope, common=dict(scope.common))
@@ -247,14 +250,20 @@ class Translation:
     # ------------------------------------------------------------------ ORDER BY, LIMIT, windows
 
     def _cut(
-        self, node: exp.Query, contexts: list[Context], outputs: list[list[Term]], names: list[str], ordered: bool
+        self,
+        node: exp.Query,
+        contexts: list[Context],
+        outputs: list[list[Term]],
+        names: list[str],
+        ordered: bool,
+        existing: bool,
     ) -> Result:
         kinds = _kinds(outputs, len(names))
         order = node.args.get("order")
         sort: list[list[Term]] = [[] for _ in contexts]
         directions: list[str] = []
         limit, offset = (_number(node.args.get(name)) for name in ("limit", "offset"))
-        cut = limit is not None or offset is not None
+        cut = offset is not None or (limit is not None and not (existing and limit > 0))
         if order is not None and (ordered or cut):
             directions = [direction(part) for part in order.expressions]
             sort = [
@@ -328,7 +337,8 @@ def _within(branches: Sequence[Branch], limit: int) -> bool:
     return not branch.atoms or any(at_most(limit, condition, branch) for condition in branch.conditions)
 
 
-def _declared(spelled: str, dialect: str) -> exp.DataType | None:
+def declared(spelled: str, dialect: str) -> exp.DataType | None:
+    """A column's type; None where none is declared."""
     return exp.DataType.build(spelled, dialect=dialect, udt=True) if spelled else None
 
 
