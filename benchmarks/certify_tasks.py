@@ -1,88 +1,87 @@
-"""Makes the certified tasks that come with the package: drafts, verifies and measures them, then writes them into its files.
+"""The certificates that come with the package: measured anew, or chosen among the tasks that `qw gym tasks build` made.
 
-    python benchmarks/certify_tasks.py --seconds 3600        (goes on where it was stopped)
-    python benchmarks/certify_tasks.py --seconds 0           (only writes the files again)
+    python benchmarks/certify_tasks.py again                    all that are stored; what has no gain any more is left out
+    python benchmarks/certify_tasks.py published                prints the speedups to write into gym/tasks/shop.py
+    python benchmarks/certify_tasks.py choose FILE --most 2     adds so many tasks of each source and difficulty of a built file
 
-Every draft, accepted or not, is a line of ``--log``. Run it on a machine that does nothing else.
+Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from querywright.gym.building import build
 from querywright.gym.certifying import Certifier, Uncertified
-from querywright.gym.drafting import SOURCES
 from querywright.gym.tasks import certified, shop
-from querywright.gym.tried import Tried, read_tried
-from querywright.gym.values import Task
+from querywright.gym.tried import read_tried
+from querywright.gym.values import Reference, Task
 from querywright.runs.serialize import to_json
 
 LARGEST_BYTES = 95_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=1200.0, help="how long to draft and certify")
-    parser.add_argument("--count", type=int, default=400, help="tasks that are enough")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sources", default=",".join(SOURCES))
-    parser.add_argument("--log", type=Path, default=Path("benchmarks/out/certified_tasks/seed-0.jsonl"))
-    parser.add_argument("--published", action="store_true", help="certify the repaired published tasks and print their speedups")
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    if arguments.published:
-        with Certifier(limit_s=60, margin=1.0) as certifier:
-            certify_published(certifier)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("again", "published", "choose"))
+    parser.add_argument("file", nargs="?", type=Path, help="built tasks, one line a draft")
+    parser.add_argument("--most", type=int, default=1, help="tasks of each source and difficulty")
+    given = parser.parse_args()
+    if given.what == "choose":
+        if given.file is None:
+            parser.error("name the file of a build")
+        write_files([*certified.load(), *chosen(given.file, given.most)])
         return
-    with Certifier() as certifier:
-
-        def stop() -> bool:
-            return bool(time.monotonic() - began > arguments.seconds)
-
-        build(arguments.log, arguments.count, arguments.seed, certifier, arguments.sources.split(","), show, stop)
-    write_files(arguments.log)
-    summarize(read_tried(arguments.log))
+    with Certifier(limit_s=60, margin=1.0) as certifier:
+        found = [measured(certifier, task) for task in (shop.load() if given.what == "published" else certified.load())]
+    if given.what == "again":
+        write_files([task for task in found if task is not None])
 
 
-def certify_published(certifier: Certifier) -> None:
-    """The speedups to write into ``gym/tasks/shop.py``."""
-    for task in shop.load():
-        if task.reference is not None:
-            outcome = certifier.certify(task.sql, [task.reference.sql], task.database, task.hidden[0])
-            print(
-                task.id, outcome.reason if isinstance(outcome, Uncertified) else f"{outcome.speedup} {outcome.grade}", flush=True
-            )
+def measured(certifier: Certifier, task: Task) -> Task | None:
+    """The task with a certificate of today; None where it earns none."""
+    if task.reference is None:
+        return None
+    outcome = certifier.certify(task.sql, [task.reference.sql], task.database, task.hidden)
+    before = f"{task.id} ({task.database}): {task.reference.speedup}x, now "
+    if isinstance(outcome, Uncertified):
+        print(before + outcome.reason, flush=True)
+        return None
+    print(f"{before}{outcome.speedup}x {outcome.grade}", flush=True)
+    return replace(task, reference=Reference(outcome.sql, outcome.speedup, outcome.grade, task.reference.transforms))
 
 
-def show(tried: Tried) -> None:
-    """One line for a draft."""
-    if tried.task is not None and tried.task.reference is not None:
-        what = f"{tried.task.family}, {tried.task.difficulty}, {tried.task.reference.speedup}x on {tried.task.database}"
-    else:
-        what = tried.refused
-    print(f"{tried.number:>5} {tried.source:<20} {tried.seconds:>6.1f} s  {', '.join(tried.injected)}: {what}", flush=True)
+def chosen(path: Path, most: int) -> Iterator[Task]:
+    """The first tasks of each source and difficulty of a built file."""
+    counted = Counter[tuple[str, str]]()
+    known = {task.id for task in certified.load()}
+    for tried in read_tried(path):
+        task = tried.task
+        if task is not None and task.id not in known and counted[tried.source, task.difficulty] < most:
+            counted[tried.source, task.difficulty] += 1
+            yield task
 
 
-def write_files(log: Path) -> None:
-    """The tasks of ``log`` as files of the package, one or more a schema."""
+def write_files(tasks: Sequence[Task]) -> None:
+    """The tasks as files of the package, one or more a schema, and their counts."""
     by_schema: dict[str, list[Task]] = defaultdict(list)
-    for tried in read_tried(log):
-        if tried.task is not None:
-            by_schema[tried.source.partition("/")[0]].append(tried.task)
+    for task in tasks:
+        by_schema[task.database.partition(":")[0]].append(task)
     certified.FOLDER.mkdir(exist_ok=True)
     for path in certified.FOLDER.glob("*.json"):
         path.unlink()
-    for schema, tasks in sorted(by_schema.items()):
-        for number, lines in enumerate(pages([to_json(task) for task in tasks]), 1):
+    for schema, own in sorted(by_schema.items()):
+        for number, lines in enumerate(pages(to_json(task) for task in own), 1):
             (certified.FOLDER / f"{schema}_{number}.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    print(f"{len(tasks)} tasks")
+    for name in ("family", "split", "difficulty", "dialect"):
+        print(name, dict(Counter(getattr(task, name) for task in tasks)))
 
 
-def pages(lines: Sequence[str]) -> Iterator[list[str]]:
+def pages(lines: Iterable[str]) -> Iterator[list[str]]:
     """The lines in groups that fit into one file."""
     page: list[str] = []
     size = 0
@@ -94,21 +93,6 @@ def pages(lines: Sequence[str]) -> Iterator[list[str]]:
         size += len(line.encode()) + 2
     if page:
         yield page
-
-
-def summarize(done: Sequence[Tried]) -> None:
-    """Counts, and what certification costs."""
-    tasks = [tried.task for tried in done if tried.task is not None]
-    seconds = sum(tried.seconds for tried in done)
-    print(
-        f"{len(done)} drafts, {len(tasks)} tasks in {seconds / 60:.1f} minutes: {60 * len(tasks) / max(seconds, 1):.2f} a minute"
-    )
-    print("families", dict(Counter(task.family for task in tasks)))
-    print("splits", dict(Counter(task.split for task in tasks)))
-    print("difficulties", dict(Counter(task.difficulty for task in tasks)))
-    print("engines", dict(Counter(task.dialect for task in tasks)))
-    print("injected", Counter(name for tried in done if tried.task is not None for name in tried.injected).most_common())
-    print("refused", Counter(" ".join(tried.refused.split()[:4]) for tried in done if tried.refused).most_common(12))
 
 
 if __name__ == "__main__":

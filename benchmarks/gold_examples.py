@@ -1,6 +1,6 @@
 """Writes the gold examples that models are shown: verified rewrites of this project's own queries with measured speedups.
 
-The fastest figures of ``qw profile`` per family and engine, each rewrite made again by its transform, and winners of
+The largest figure of ``qw profile`` for each transform and engine, the rewrite made again by its transform, and winners of
 recorded runs on built-in workloads. All are verified afresh on generated databases before they are written.
 
 python benchmarks/gold_examples.py [--figures FILE …] [--runs FOLDER …]
@@ -35,7 +35,6 @@ from querywright.transforms.driver import apply_everywhere, transforms
 from querywright.values import Query, Step
 
 LEAST_GAIN = 1.1
-MOST_OF_A_FAMILY = 3
 FOREIGN_QUERIES = ("tpch", "tpcds")
 """Workloads whose queries are not our own: the slow queries on them are, recorded runs of their queries are not."""
 
@@ -49,7 +48,7 @@ def main() -> None:
     figures = read_figures(PACKAGED_FIGURES)
     for path in arguments.figures:
         figures = merge(figures, read_figures(path))
-    found = [*best_of_each_family(from_figures(figures)), *from_runs(arguments.runs)]
+    found = [*from_figures(figures), *from_runs(arguments.runs)]
     kept = [example for example in found if verified(example)]
     write_gold(kept)
 
@@ -123,14 +122,6 @@ def from_runs(folders: Sequence[Path]) -> Iterator[GoldExample]:
             round(best.timing.low, 2),
             _relied_on(steps),
         )
-
-
-def best_of_each_family(examples: Iterator[GoldExample]) -> list[GoldExample]:
-    """The fastest few for each engine and family."""
-    groups: dict[tuple[str, str], list[GoldExample]] = {}
-    for example in sorted(examples, key=lambda example: -example.speedup):
-        groups.setdefault((example.engine, example.families[0]), []).append(example)
-    return [example for group in groups.values() for example in group[:MOST_OF_A_FAMILY]]
 
 
 def _families(transform: str, rewritten: exp.Query) -> tuple[str, ...]:

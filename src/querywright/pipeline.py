@@ -43,7 +43,7 @@ from querywright.verification.verdicts import Verifier
 
 ProposerName = Literal["rules", "model"]
 
-PROOF_S = 5.0
+PROOF_S = 10.0
 """The most seconds that `verify` looks for a proof."""
 
 _EXPLAINED_MS = 5000.0
@@ -57,6 +57,7 @@ class Options:
     """How to optimize. ``runs`` is the folder of run directories (None: the configured one), ``resume`` a run to continue.
 
     With ``model`` among the ``proposers`` the model of ``chat`` is asked as well, and sees no literals with ``redact_literals``.
+    ``ml_hints`` lets a trained ranker order the hints where one is installed.
     """
 
     mode: str = "iterative"
@@ -70,6 +71,7 @@ class Options:
     proposers: tuple[ProposerName, ...] = ("rules",)
     chat: ChatOptions = field(default_factory=ChatOptions)
     redact_literals: bool = False
+    ml_hints: bool = True
 
 
 def optimize(
@@ -100,7 +102,7 @@ def optimize(
         if not case.refusal:
             start = Position(prepared.query, prepared.tree)
             render = printer(prepared.query, prepared.tree, prepared.database.schema)
-            expand = _expander(prepared, render, budget.seed if "rules" in options.proposers else None)
+            expand = _expander(prepared, options, render)
 
             def hear(event: Event) -> None:
                 recording.listen(event)
@@ -110,7 +112,7 @@ def optimize(
                 return options.sample or sample(prepared.database)
 
             if options.mode == "swarm":
-                _write_swarm_input(directory, prepared, smaller(), options.limits)
+                _write_swarm_input(directory, prepared, smaller(), options)
             done = [Judged(number, attempt, prepared.tree) for number, attempt in recording.earlier_attempts()]
             judging = CaseJudge(case, smaller, options.limits)
             with _model(case, directory, options, budget, render, hear) as model:
@@ -201,18 +203,23 @@ def _verified(verifier: Verifier, rewritten: Candidate, database: Database | Non
 
 
 def _expander(
-    prepared: Prepared, render: Print, seed: int | None
+    prepared: Prepared, options: Options, render: Print
 ) -> Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]:
-    """Analyzes positions and proposes what the rules find, nothing where ``seed`` is None."""
+    """Analyzes positions and proposes what the rules find, nothing where they are not asked."""
 
     def expand(position: Position, feedback: Sequence[Attempt]) -> tuple[Analysis, Iterator[Proposal]]:
-        database = prepared.database
-        analysis = analyze(position.query, position.tree, database.schema, database.location.engine)
-        if seed is None:
+        analysis = _analyzed(prepared, options, position)
+        if "rules" not in options.proposers:
             return analysis, iter(())
-        return analysis, rule_proposer.propose(analysis, position.steps, feedback, render, seed)
+        return analysis, rule_proposer.propose(analysis, position.steps, feedback, render, options.budget.seed)
 
     return expand
+
+
+def _analyzed(prepared: Prepared, options: Options, position: Position | None = None) -> Analysis:
+    """The analysis of a position of the search, the original by default."""
+    place, database = position or prepared, prepared.database
+    return analyze(place.query, place.tree, database.schema, database.location.engine, ml_hints=options.ml_hints)
 
 
 @contextmanager
@@ -243,7 +250,8 @@ def _model(
         model: Model | None = None
         try:
             chat = stack.enter_context(BackgroundChat(options.chat, directory.exchanges))
-            model = Correspondence(chat, case.database.location.engine, budget, render, plan_of, options.redact_literals)
+            embedding, engine = options.chat.embedding_model is not None, case.database.location.engine
+            model = Correspondence(chat, engine, budget, render, plan_of, options.redact_literals, embedding, listen)
         except (ChatError, MissingExtraError) as error:
             if "rules" not in options.proposers:
                 raise
@@ -251,12 +259,12 @@ def _model(
         yield model
 
 
-def _write_swarm_input(directory: RunDirectory, prepared: Prepared, smaller: Database, limits: Limits) -> None:
+def _write_swarm_input(directory: RunDirectory, prepared: Prepared, smaller: Database, options: Options) -> None:
     """The plan of the original on the sample, with actual rows and times, and what all generations are asked."""
     bindings = prepared.query.bindings[0] if prepared.query.bindings else ()
-    with Session(smaller.location, limits) as session:
+    with Session(smaller.location, options.limits) as session:
         plan = session.explain(prepared.query.sql, bindings)
-    analysis = analyze(prepared.query, prepared.tree, prepared.database.schema, prepared.database.location.engine)
+    analysis = _analyzed(prepared, options)
     lines = "\n".join(plan_lines(plan)) + "\n"
     directory.write_swarm_input(lines, plan_summary(plan), asdict(plan), base_prompt(analysis))
 
@@ -270,7 +278,7 @@ def _directory(prepared: Prepared, options: Options) -> RunDirectory:
                 f"Resume with --mode {directory.mode}.",
             )
         return directory
-    analysis = analyze(prepared.query, prepared.tree, prepared.database.schema, prepared.database.location.engine)
+    analysis = _analyzed(prepared, options)
     configuration = {
         "database": prepared.database.name,
         "database_specification": prepared.database.specification,

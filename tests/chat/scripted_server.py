@@ -30,8 +30,13 @@ class Call:
 
     @property
     def question(self) -> str:
-        """The last message."""
-        return str(self.body["messages"][-1]["content"])
+        """The last message, or the texts that vectors are asked for."""
+        return str(self.body["messages"][-1]["content"]) if "messages" in self.body else "\n".join(self.texts)
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts that vectors are asked for; none in a question."""
+        return list(self.body.get("input", []))
 
     @property
     def answer_format(self) -> str:
@@ -53,6 +58,7 @@ class Action:
     delay: float = 0.0
     hangs: bool = False
     drops: bool = False
+    vector: Callable[[str], Sequence[float]] | None = None
 
 
 Script = Callable[[Call], Action]
@@ -61,6 +67,11 @@ Script = Callable[[Call], Action]
 def says(content: str, finish: str = "stop", tokens: tuple[int, int] | None = (100, 10)) -> Action:
     """A good answer; ``tokens`` are those of the prompt and of the answer, None where the server does not count."""
     return Action(content, finish, tokens)
+
+
+def embeds(vector: Callable[[str], Sequence[float]], tokens: tuple[int, int] | None = (100, 0)) -> Action:
+    """The vectors of texts, the last text first, as servers may."""
+    return Action(tokens=tokens, vector=vector)
 
 
 def truncates(content: str) -> Action:
@@ -210,6 +221,10 @@ class ScriptedServer:
 
 def _encoded(call: Call, action: Action) -> bytes:
     """An answer in the protocol that the path belongs to."""
+    if action.vector is not None:
+        rows = [{"index": index, "embedding": list(action.vector(text))} for index, text in enumerate(call.texts)]
+        usage = {"prompt_tokens": action.tokens[0], "total_tokens": action.tokens[0]} if action.tokens else None
+        return json.dumps({"model": call.body["model"], "data": rows[::-1], "usage": usage}).encode()
     refused = action.finish == "refusal"
     if call.path.endswith("/messages"):
         reason = {"stop": "end_turn", "length": "max_tokens"}.get(action.finish, action.finish)

@@ -23,7 +23,7 @@ from querywright.chat.background import BackgroundChat
 from querywright.chat.opening import open_chat
 from querywright.chat.options import ChatOptions
 from querywright.chat.protocol import Message, Reply
-from querywright.chat.recording import Recording
+from querywright.chat.recording import Recording, conversation
 from querywright.errors import ChatError, ChatRefused, ChatUnavailable, ReplyUnusable, RunError
 
 ASKED = [Message("user", "SELECT 1")]
@@ -195,13 +195,13 @@ def test_a_line_that_a_crash_cut_short_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
     reply = Reply("SELECT 2", "small", "stop", 1, 2, 0.5, 0.1)
     recording = Recording(path)
-    recording.request("1", ASKED, None, model="small", base_url="http://x", at_most=1.0)
-    recording.reply("1", reply)
+    recording.request("1", conversation(ASKED, None), model="small", base_url="http://x", at_most=1.0)
+    recording.paid("1", reply)
     whole = path.read_bytes()
     path.write_bytes(whole + whole[: len(whole) // 3])
     reopened = Recording(path)
     assert reopened.exchange("1") == recording.exchange("1") and reopened.spending() == recording.spending()
-    reopened.request("2", ASKED, None, model="small", base_url="http://x", at_most=1.0)
+    reopened.request("2", conversation(ASKED, None), model="small", base_url="http://x", at_most=1.0)
     assert path.read_bytes().startswith(whole) and len(path.read_bytes().splitlines()) == 3
     assert Recording(path).spending().cost == 1.5
 
@@ -211,7 +211,7 @@ def test_a_line_that_a_crash_cut_short_is_dropped(tmp_path: Path) -> None:
 )
 def test_a_damaged_recording_is_named_by_its_line(line: bytes, tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
-    Recording(path).request("1", ASKED, None, model="small", base_url="http://x", at_most=None)
+    Recording(path).request("1", conversation(ASKED, None), model="small", base_url="http://x", at_most=None)
     path.write_bytes(path.read_bytes() + line)
     with pytest.raises(RunError, match=r"Line 2 of .*chat\.jsonl"):
         Recording(path)

@@ -19,6 +19,7 @@ from chat.scripted_server import (
     Script,
     ScriptedServer,
     drops,
+    embeds,
     floods,
     hangs,
     overloaded,
@@ -31,6 +32,7 @@ from chat.scripted_server import (
 from command_line import Command
 from sales_data import ORDER_COUNTS, Save
 
+from querywright.propose.gold import gold_examples
 from querywright.search.asking import REPEATED
 
 BY_ACCOUNT = "SELECT account_id, count(*) AS n FROM orders WHERE amount > 5 GROUP BY account_id"
@@ -149,6 +151,65 @@ def test_swarm_asks_twenty_at_once_and_keeps_every_failure(asked: Command, sales
         assert (generation / "prompt.txt").read_text() and (generation / "response.txt").read_text()
         assert told["error"] if told["status"] == "validation_failed" else told["speedup"] > 0
     assert sales.read_bytes() == before
+
+
+def test_a_swarm_keeps_each_answer_the_moment_it_comes(asked: Command) -> None:
+    """The last of five waits until the folders of the others are there."""
+    kept: list[str] = []
+
+    def script(call: Call) -> Action:
+        if call.number < 5:
+            return says(whole(WRONG))
+        deadline = time.monotonic() + 120
+        while len(kept) < 12 and time.monotonic() < deadline:
+            kept[:] = [path.name for path in Path("runs").glob("*/gen_*/*") if path.suffix in (".txt", ".sql")]
+            time.sleep(0.05)
+        return says(whole(GOOD))
+
+    with ScriptedServer(script) as server:
+        answer = asked(server, "--proposers", "model", "--mode", "swarm", "--workers", "5")
+    assert answer.code == 0, answer.out
+    assert sorted(kept) == sorted(4 * ["optimized.sql", "prompt.txt", "response.txt"])
+    summary = json.loads((run_directory() / "summary.json").read_text())
+    assert (summary["valid_count"], summary["failed_count"]) == (1, 4)
+
+
+UNLIKELY = next(example for example in gold_examples() if example.transform == "running_sum_join_to_window")
+"""An example that is not built like the query."""
+
+
+def by_theme(call: Call) -> Action:
+    """Vectors that hold the query of the tests and the unlikely example to be alike; no answer that can be judged."""
+    return embeds(lambda text: (1.0, float("accounts" in text or text == UNLIKELY.query))) if call.texts else says("")
+
+
+def test_an_embedding_model_chooses_examples(asked: Command) -> None:
+    words = ("--proposers", "model", "--iterations", "1", "--example-strategy", "retrieved")
+    with ScriptedServer(by_theme) as server:
+        asked(server, *words)
+        asked(server, *words, "--embedding-model", "vectors", "--redact-literals")
+    by_words, vectors, by_vectors = server.calls
+    assert UNLIKELY.query.strip() not in by_words.question and UNLIKELY.query.strip() in by_vectors.question
+    assert vectors.path == "/v1/embeddings" and vectors.body["model"] == "vectors"
+    assert sum("accounts" in text for text in vectors.texts) == 1
+    assert "400" not in vectors.texts[-1] and "$integer_2" in vectors.texts[-1], "redaction holds for vectors, too"
+
+
+def test_without_vectors_the_words_decide(asked: Command) -> None:
+    def script(call: Call) -> Action:
+        return unknown_model() if call.texts else says(whole(GOOD))
+
+    words = ("--proposers", "model", "--example-strategy", "retrieved", "--embedding-model", "vectors")
+    with ScriptedServer(script) as server:
+        answer = asked(server, *words)
+    assert answer.code == 0, answer.out
+    assert "Examples are compared by their words" in answer.out and "--embedding-model NAME" in answer.out
+
+
+def test_an_embedding_model_without_the_strategy_is_refused(asked: Command) -> None:
+    with ScriptedServer([says("never asked")]) as server:
+        answer = asked(server, "--embedding-model", "vectors")
+    assert answer.code == 2 and "--example-strategy retrieved" in answer.err and not server.calls
 
 
 @pytest.mark.parametrize(

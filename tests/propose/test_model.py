@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import duckdb
 import pytest
-from prompt_requests import DDL, OUTPUTS, SQL, analyzed, render, reply, request, schema
+from prompt_requests import DDL, OUTPUTS, SQL, analyzed, attempt, render, reply, request, schema
 from query_fixtures import all_cases
 
+from querywright.propose.history import PREVIOUS, Round, history
 from querywright.propose.model import Answer, answer
 from querywright.sql.qualify import qualify_text
 from querywright.values import Step
@@ -64,6 +66,17 @@ def test_a_whole_query_is_accepted_too() -> None:
     assert by_fence.steps == (Step("model", "whole query"),)
     for proposal in (by_fence, by_nodes):
         assert rows(proposal.candidate.query.sql) == rows(SQL) != []
+
+
+def test_what_a_model_says_it_changed_is_kept_and_told_in_the_next_prompt() -> None:
+    said = ["Computed the averages\n  once", "x" * 1000, *("more",) * 20]
+    nodes = [{"node": "averages", "sql": AVERAGES}, {"node": "main_query", "sql": JOINED}]
+    [proposal] = answered(json.dumps({"rewrite_sets": [{"transform": "decorrelate", "nodes": nodes, "changes": said}]})).proposals
+    changes = proposal.candidate.origin.changes
+    assert changes[0] == "Computed the averages once" and len(changes) == 5 and max(map(len, changes)) < 200
+    judged = replace(attempt(JOINED, "decorrelate", ratio=1.5), candidate=proposal.candidate)
+    told = history([Round(1, (judged,), judged)], "try", PREVIOUS)
+    assert "**Key changes:**\n- Computed the averages once\n" in told and "- decorrelate at averages, main_query" in told
 
 
 def test_the_steps_so_far_lead_to_the_answer() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -112,6 +114,33 @@ def test_no_value_of_the_database_is_in_a_prompt(tmp_path: Path) -> None:
     for value in ("secret", "7700", "8800", "2031", "9900", "Ann Smith"):
         assert value not in text
     assert "5,000 rows" in text, "row counts are told"
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_no_value_that_only_the_schema_spells_is_in_a_prompt(redact: bool, tmp_path: Path) -> None:
+    """Labels of enumerated types, expressions and conditions of indexes, defaults, checks, comments."""
+    from querywright.analyze import analyze
+    from querywright.analyze.preparing import prepare
+
+    with duckdb.connect(str(tmp_path / "store.duckdb")) as store:
+        store.execute("CREATE TYPE mood AS ENUM ('secret, it''s sad', 'secret glad')")
+        store.execute(
+            "CREATE TABLE t (id INT PRIMARY KEY, m mood, s TEXT DEFAULT 'secret' CHECK (s <> 'secret'), d DECIMAL(9, 2))"
+        )
+        store.execute("CREATE INDEX i ON t (coalesce(s, 'secret 77001'), d)")
+        store.execute("COMMENT ON TABLE t IS 'secret'; COMMENT ON COLUMN t.s IS 'secret'")
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as store:
+        store.executescript(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, m TEXT CHECK (m <> 'secret'), s TEXT DEFAULT 'secret', d INT)"
+        )
+        store.executescript("CREATE INDEX i ON t (d) WHERE s = 'secret'; CREATE INDEX j ON t (coalesce(s, 'secret'))")
+    for engine in ("duckdb", "sqlite"):
+        prepared = prepare("SELECT m, d FROM t WHERE s = 'x'", str(tmp_path / f"store.{engine}"))
+        analysis = analyze(prepared.query, prepared.tree, prepared.database.schema, engine)
+        text = plain(messages(PromptRequest(analysis, engine, redact_literals=redact)))
+        assert "secret" not in text and "77001" not in text
+        assert "index: (expression)" in text
+    assert "d INT" in text
 
 
 def test_redacted_prompts_hold_no_literal_of_the_query() -> None:

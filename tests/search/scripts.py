@@ -14,7 +14,7 @@ With ``answers`` in the first line a model takes part: what it answers by the nu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -167,15 +167,18 @@ class ScriptedModel:
     def lost(self) -> str:
         return "no calls are left" if self.calls >= self.script.calls else ""
 
-    def ask(self, question: Question) -> Callable[[], Answered]:
-        self.calls += 1
+    def ask(self, questions: Sequence[Question], *, in_order: bool = True) -> Iterator[Answered]:
+        self.calls += len(questions)
+        return map(self._answered, questions)
+
+    def _answered(self, question: Question) -> Answered:
         name = (self.script.answers or {}).get(asked(question), "!no answer")
         proposals: tuple[Proposal, ...] = ()
         problem = name.removeprefix("!")
         if not name.startswith("!"):
             written = candidate(self.script.proposed(name), question.position.query.fingerprint, question.position.steps)
             proposals, problem = (Proposal.of(written, TREE),), ""
-        return lambda: Answered(question, proposals, "a prompt", {"content": name}, problem)
+        return Answered(question, proposals, "a prompt", {"content": name}, problem)
 
 
 def asked(question: Question) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 from sqlglot import exp
 
 from querywright.analyze.hints import Hint, hints
+from querywright.analyze.rankers.driver import trained_gains
 from querywright.analyze.work import Work
 from querywright.antipatterns.driver import habits
 from querywright.engines.protocol import PlanNode
@@ -41,13 +42,24 @@ class Analysis:
 
 
 def analyze(
-    query: Query, tree: exp.Query, schema: Schema, engine: str, plan: PlanNode | None = None, *, everywhere: bool = False
+    query: Query,
+    tree: exp.Query,
+    schema: Schema,
+    engine: str,
+    plan: PlanNode | None = None,
+    *,
+    everywhere: bool = False,
+    ml_hints: bool = True,
 ) -> Analysis:
-    """Analyze a qualified query for ``engine``; ``everywhere`` also surveys transforms that do not pay on this engine."""
+    """Analyze a qualified query for ``engine``.
+
+    ``everywhere`` also surveys transforms that do not pay on this engine; ``ml_hints`` asks the trained rankers installed.
+    """
     facts = Facts(tree, schema, query.dialect)
     names = tuple(transforms(None if everywhere else engine))
     findings, obstacles = survey(tree, schema, query.dialect, names, facts)
     work = Work(facts, plan)
+    expected = trained_gains(facts, engine, findings) if ml_hints else {}
     found = habits(tree, parse_query(query.sql, query.dialect), schema, query.dialect, facts)
     return Analysis(
         engine,
@@ -57,7 +69,7 @@ def analyze(
         facts,
         tuple(findings),
         tuple(obstacles),
-        hints(findings, facts, engine, found, work),
+        hints(findings, facts, engine, found, work, expected),
         work,
         plan,
     )

@@ -1,13 +1,14 @@
 """Which transforms to try first, and why.
 
 A hint joins three things: the share of the query's work at stake where a transform applies, what the transform gained when it was
-measured on this engine, and the bad habits it cures there. It orders the search; the judge decides.
+measured on this engine, and the bad habits it cures there. A trained ranker, where there is one, knows better than the figures
+what to expect of this query. Hints order the search; the judge decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from querywright.analyze.figures import Promise, engine_version, promise
 from querywright.analyze.work import Work
@@ -55,10 +56,18 @@ class Hint:
 
 
 def hints(
-    findings: Sequence[Finding], facts: Facts, engine: str, habits: Sequence[Habit] = (), work: Work | None = None
+    findings: Sequence[Finding],
+    facts: Facts,
+    engine: str,
+    habits: Sequence[Habit] = (),
+    work: Work | None = None,
+    expected: Mapping[str, float] | None = None,
 ) -> tuple[Hint, ...]:
-    """One hint for each transform that applies, at its heaviest site, most promising first."""
-    work = work or Work(facts)
+    """One hint for each transform that applies, at its heaviest site, most promising first.
+
+    ``expected`` holds the speedups that a trained ranker expects of transforms; they replace what was measured elsewhere.
+    """
+    work, expected = work or Work(facts), expected or {}
     heaviest: dict[str, tuple[float, Finding]] = {}
     for finding in findings:
         share = work.share(finding.site.node)
@@ -66,7 +75,10 @@ def hints(
             heaviest[finding.transform] = share, finding
     version = engine_version(engine)
     found = [
-        _hint(finding, share, promise(name, engine, version), engine, [habit for habit in habits if name in habit.cures])
+        _expecting(
+            _hint(finding, share, promise(name, engine, version), engine, [habit for habit in habits if name in habit.cures]),
+            expected.get(name),
+        )
         for name, (share, finding) in heaviest.items()
     ]
     return tuple(sorted(found, key=lambda hint: (-hint.rank, -hint.confidence, hint.transform)))
@@ -98,6 +110,13 @@ def _hint(finding: Finding, share: float, measured: Promise | None, engine: str,
         (*patterns, own),
         0.0 if measured is not None and measured.harmful else expected,
     )
+
+
+def _expecting(hint: Hint, gain: float | None) -> Hint:
+    """The hint with what a trained ranker expects."""
+    if gain is None:
+        return hint
+    return replace(hint, reason=f"{hint.reason}; a trained ranker expects {gain:.2f}x", estimated_gain=round(gain, 2), rank=gain)
 
 
 def severity_of(confidence: float) -> Severity:

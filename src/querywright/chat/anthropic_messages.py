@@ -16,6 +16,7 @@ from querywright.chat.providers import Target
 from querywright.chat.wire import (
     Answer,
     AnswerFormat,
+    Vectors,
     bounded_client,
     failed_connection,
     failed_status,
@@ -30,6 +31,7 @@ FINISHES: dict[str, Finish] = {"max_tokens": "length", "model_context_window_exc
 class AnthropicMessages:
     """A model behind ``/v1/messages``."""
 
+    embeds = False
     formats: tuple[AnswerFormat, ...] = ("json_schema", "text")
 
     def __init__(self, target: Target, options: ChatOptions) -> None:
@@ -55,6 +57,10 @@ class AnthropicMessages:
                 raise error.__cause__ from None
             raise failed_connection(error) from error
         return _answer(response, self._target.model)
+
+    async def embed(self, texts: Sequence[str], model: str) -> Vectors:
+        """Anthropic's protocol has no vectors."""
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Close the connections."""

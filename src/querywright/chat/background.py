@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from querywright.chat.budget import Spending
 from querywright.chat.opening import PaidChat, open_chat
 from querywright.chat.options import ChatOptions
-from querywright.chat.protocol import Message, Reply
+from querywright.chat.protocol import Embedding, Message, Reply
 
 Result = TypeVar("Result")
 
@@ -51,6 +51,10 @@ class BackgroundChat:
     def ask(self, messages: Sequence[Message], *, key: str, schema: Mapping[str, object] | None = None) -> Future[Reply]:
         """Send a call and return at once; the future holds the reply, or the error of `protocol.Chat.ask`."""
         return self._run(self._opened.ask(messages, key=key, schema=schema))
+
+    def embed(self, texts: Sequence[str], *, key: str) -> Future[Embedding]:
+        """As `ask`, for `protocol.Chat.embed`."""
+        return self._run(self._opened.embed(texts, key=key))
 
     @property
     def spending(self) -> Spending:

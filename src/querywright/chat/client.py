@@ -5,17 +5,37 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-from querywright.chat.budget import Budget, Charge, Spending
+from querywright.chat.budget import Budget, Spending
 from querywright.chat.options import ChatOptions
 from querywright.chat.pacing import LONGEST_WAIT, Pace, Sleep, backoff
 from querywright.chat.prices import Prices
-from querywright.chat.protocol import Message, Reply, encodable
+from querywright.chat.protocol import Embedding, Message, Reply, encodable
 from querywright.chat.providers import Target
-from querywright.chat.recording import SHORTEST_SECRET, Recording
-from querywright.chat.wire import Answer, Endpoint, Failed
-from querywright.errors import BudgetExhausted, ChatError, ChatRefused, ChatUnavailable, ReplyUnusable
+from querywright.chat.recording import Recording, conversation
+from querywright.chat.refusals import Asked
+from querywright.chat.wire import Answer, Endpoint, Failed, Vectors
+from querywright.errors import BudgetExhausted, ChatRefused, ReplyUnusable
+
+Sent = TypeVar("Sent", Answer, Vectors)
+Paid = TypeVar("Paid", Reply, Embedding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[Sent, Paid]):
+    """What one key asks: ``content`` is for the record, ``at_most`` US dollars; ``priced`` turns an answer and the seconds it
+    took into what is handed on."""
+
+    key: str
+    asked: Asked
+    content: Mapping[str, Any]
+    at_most: float | None
+    send: Callable[[], Awaitable[Sent]]
+    priced: Callable[[Sent, float], Paid]
 
 
 class ModelChat:
@@ -29,12 +49,9 @@ class ModelChat:
         self._endpoint = endpoint
         self._options = options
         self._recording = recording
+        self._asked = Asked(target, target.model)
         self._prices = Prices(target, options.price)
-        if options.max_cost is not None and options.max_calls is None and not self._prices.known:
-            raise ChatRefused(
-                f"The price of {target.model} from {target.provider_name} is unknown, so --max-cost cannot be kept",
-                "Cap the calls as well: --max-calls 50, or state US dollars per million tokens: --price 0.5,1.5",
-            )
+        self._check_price(self._prices)
         self._budget = Budget(options.max_cost, options.max_calls, recording.spending())
         self._pace = Pace(options.requests_per_minute, sleep)
         self._sleep = sleep
@@ -50,25 +67,60 @@ class ModelChat:
     async def ask(self, messages: Sequence[Message], *, key: str, schema: Mapping[str, object] | None = None) -> Reply:
         """Ask the model, once per ``key``; see `protocol.Chat.ask`."""
         async with self._keys[key]:
-            known = self._recording.exchange(key)
-            if known and isinstance(known.outcome, Reply):
-                return known.outcome
-            if known and isinstance(known.outcome, ReplyUnusable):  # it was paid for, and asking again would pay again
-                raise known.outcome
-            return await self._ask_with_retries(messages, key, schema)
+            known = self._known(key)
+            if isinstance(known, Reply):
+                return known
+            at_most = self._prices.at_most(messages, schema, self._options.max_tokens)
+            content = conversation(messages, schema)
+            send = partial(self._send, messages, key, schema)
+            return await self._with_retries(_Call(key, self._asked, content, at_most, send, self._reply))
 
-    async def _ask_with_retries(self, messages: Sequence[Message], key: str, schema: Mapping[str, object] | None) -> Reply:
+    async def embed(self, texts: Sequence[str], *, key: str) -> Embedding:
+        """The vectors of texts, once per ``key``; see `protocol.Chat.embed`."""
+        async with self._keys[key]:
+            known = self._known(key)
+            if isinstance(known, Embedding):
+                return known
+            model = self._options.embedding_model
+            if model is None:
+                raise ChatRefused("No model for vectors of texts is named", "Name one: --embedding-model NAME")
+            if not self._endpoint.embeds:
+                told = f"{self._target.provider_name} serves no vectors of texts"
+                raise ChatRefused(told, "Leave out --embedding-model, or choose another provider: --provider NAME")
+            prices = Prices(replace(self._target, model=model), self._options.price)
+            self._check_price(prices)
+            asked = Asked(self._target, model, "--embedding-model")
+            send = partial(self._endpoint.embed, texts, model)
+            at_most = prices.of_texts(texts)
+            return await self._with_retries(_Call(key, asked, {"texts": list(texts)}, at_most, send, partial(_embedding, prices)))
+
+    def _check_price(self, prices: Prices) -> None:
+        if self._options.max_cost is not None and self._options.max_calls is None and not prices.known:
+            raise ChatRefused(
+                f"The price of {prices.target.model} from {self._target.provider_name} is unknown, so --max-cost cannot be kept",
+                "Cap the calls as well: --max-calls 50, or state US dollars per million tokens: --price 0.5,1.5",
+            )
+
+    def _known(self, key: str) -> Reply | Embedding | None:
+        """What was paid for under the key; raises what was paid for and could not be read, since asking again would pay again."""
+        exchange = self._recording.exchange(key)
+        outcome = exchange.outcome if exchange is not None else None
+        if isinstance(outcome, ReplyUnusable):
+            raise outcome
+        return outcome if isinstance(outcome, Reply | Embedding) else None
+
+    async def _with_retries(self, call: _Call[Sent, Paid]) -> Paid:
         requests = 0
         while True:
             requests += 1
             try:
-                return await self._request(messages, key, schema, first=requests == 1)
+                return await self._request(call, first=requests == 1)
             except Failed as failed:
                 final = not failed.can_be_retried or requests > self._options.retries
                 final = final or (failed.retry_after or 0.0) > LONGEST_WAIT
-                error = self._error(failed, requests)
-                cost = self._at_most(messages, schema) if failed.paid else None
-                self._recording.failure(key, error, final=final, paid=failed.paid, cost=cost)
+                error = call.asked.error(failed, requests)
+                cost = call.at_most if failed.paid else None
+                self._recording.failure(call.key, error, final=final, paid=failed.paid, cost=cost)
                 if final:
                     raise error from None  # the failure may quote the key
                 if failed.retry_after is not None:
@@ -76,41 +128,42 @@ class ModelChat:
                 await self._sleep((failed.retry_after or 0.0) + backoff(requests))
             except BudgetExhausted as error:
                 if requests > 1:
-                    self._recording.failure(key, error, final=True, paid=False, cost=None)
+                    self._recording.failure(call.key, error, final=True, paid=False, cost=None)
                 raise
 
-    async def _request(self, messages: Sequence[Message], key: str, schema: Mapping[str, object] | None, *, first: bool) -> Reply:
+    async def _request(self, call: _Call[Sent, Paid], *, first: bool) -> Paid:
         """One request at its turn, within the budget, and recorded before its answer is used."""
         await self._pace.turn()
-        at_most = self._at_most(messages, schema)
-        async with self._places, self._budget.reserved(at_most) as charge:
+        async with self._places, self._budget.reserved(call.at_most) as charge:
             if first:
                 self._recording.request(
-                    key, messages, schema, model=self._target.model, base_url=self._target.base_url, at_most=at_most
+                    call.key, call.content, model=call.asked.model, base_url=self._target.base_url, at_most=call.at_most
                 )
+                await self._recording.durable()
             started = time.perf_counter()
             try:
                 async with asyncio.timeout(self._options.timeout):
-                    answer = await self._send(messages, key, schema)
+                    answer = await call.send()
             except TimeoutError as error:
                 raise Failed(f"no answer within {self._options.timeout:g} s", paid=True) from error
             except Failed as failed:
                 charge.paid = failed.paid
                 raise
             except ReplyUnusable as error:
-                self._recording.failure(key, error, final=True, paid=True, cost=at_most)
+                self._recording.failure(call.key, error, final=True, paid=True, cost=call.at_most)
                 raise
-            return self._paid(key, answer, charge, time.perf_counter() - started)
+            paid = call.priced(answer, time.perf_counter() - started)
+            self._recording.paid(call.key, paid)
+            if paid.cost is not None:
+                charge.cost = paid.cost
+            await self._recording.durable()
+            return paid
 
-    def _paid(self, key: str, answer: Answer, charge: Charge, seconds: float) -> Reply:
+    def _reply(self, answer: Answer, seconds: float) -> Reply:
         tokens = answer.tokens
-        cost = self._prices.cost(tokens)
         content, model = encodable(answer.content), encodable(answer.model)
-        reply = Reply(content, model, answer.finish, tokens.prompt, tokens.completion, cost, seconds)
-        self._recording.reply(key, reply)
-        if cost is not None:
-            charge.cost = cost
-        return reply
+        cost = self._prices.cost(tokens)
+        return Reply(content, model, answer.finish, tokens.prompt, tokens.completion, cost, seconds)
 
     async def _send(self, messages: Sequence[Message], key: str, schema: Mapping[str, object] | None) -> Answer:
         """One request in the strictest answer format that this server has not rejected so far."""
@@ -123,38 +176,12 @@ class ModelChat:
             except Failed as failed:
                 if not failed.may_be_about_the_format or formats[rejected] == "text":
                     raise
-                self._recording.failure(key, self._error(failed, 1), final=False, paid=False, cost=None)
+                self._recording.failure(key, self._asked.error(failed, 1), final=False, paid=False, cost=None)
             else:
                 self._formats_rejected = max(self._formats_rejected, rejected)
                 return answer
         raise AssertionError("the last format is plain text, which returns or raises")
 
-    def _at_most(self, messages: Sequence[Message], schema: Mapping[str, object] | None) -> float | None:
-        return self._prices.at_most(messages, schema, self._options.max_tokens)
 
-    def _error(self, failed: Failed, requests: int) -> ChatError:
-        """The error for people that a failed request stands for; a server that quotes the key is not quoted."""
-        target = self._target
-        secret = target.key is not None and len(target.key) >= SHORTEST_SECRET
-        detail = failed.detail.replace(target.key or "", "***") if secret else failed.detail
-        if failed.can_be_retried:
-            if (failed.retry_after or 0.0) > LONGEST_WAIT:
-                remedy = (
-                    f"The server asks to wait {failed.retry_after:.0f} s. Repeat the command then; what was answered is kept."
-                )
-            elif failed.status == 429:
-                remedy = "Ask less at once: --concurrency 2, or: --requests-per-minute 20"
-            else:
-                remedy = target.provider.advice or "Check the network and --base-url, or allow more time: --reply-timeout 600"
-            return ChatUnavailable(f"{target.base_url} gave no answer (requests sent: {requests}): {detail}", remedy)
-        if failed.status in (401, 403):
-            remedy = f"Check the key: export {target.key_variable}=…"
-        elif failed.status == 402 or failed.code == "insufficient_quota":
-            remedy = "Add credit to the account, or choose another provider: --provider NAME"
-        elif failed.status == 404:
-            remedy = (
-                f"Choose a model that it serves: --model NAME. {target.provider.advice or 'Check --base-url as well.'}".strip()
-            )
-        else:
-            remedy = "Change what the server objects to, or choose another model: --model NAME"
-        return ChatRefused(f"{target.base_url} refused to ask {target.model}: {detail}", remedy)
+def _embedding(prices: Prices, answer: Vectors, seconds: float) -> Embedding:
+    return Embedding(answer.vectors, encodable(answer.model), answer.tokens.prompt, prices.cost(answer.tokens), seconds)

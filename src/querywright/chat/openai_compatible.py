@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
 import httpx2
@@ -19,6 +20,7 @@ from querywright.chat.providers import Target
 from querywright.chat.wire import (
     Answer,
     AnswerFormat,
+    Vectors,
     bounded_client,
     failed_connection,
     failed_status,
@@ -30,6 +32,7 @@ from querywright.chat.wire import (
 class OpenAICompatible:
     """A model behind ``/chat/completions``."""
 
+    embeds = True
     formats: tuple[AnswerFormat, ...] = ("json_schema", "json_object", "text")
 
     def __init__(self, target: Target, options: ChatOptions) -> None:
@@ -46,19 +49,24 @@ class OpenAICompatible:
 
     async def send(self, messages: Sequence[Message], schema: Mapping[str, object] | None, form: AnswerFormat) -> Answer:
         """Send one request. Raises `Failed` or `ReplyUnusable`."""
-        try:
-            response = await self._client.post(
-                "/chat/completions", cast_to=httpx2.Response, body=self._body(messages, schema, form)
-            )
-        except openai.APIStatusError as error:
-            raise failed_status(error.response) from error
-        except openai.APIConnectionError as error:
-            raise failed_connection(error) from error
-        return _answer(response, self._target.model)
+        return _answer(await self._post("/chat/completions", self._body(messages, schema, form)), self._target.model)
+
+    async def embed(self, texts: Sequence[str], model: str) -> Vectors:
+        """Send one request for vectors. Raises `Failed` or `ReplyUnusable`."""
+        body = {"model": model, "input": list(texts), "encoding_format": "float"}
+        return _vectors(await self._post("/embeddings", body), model, len(texts))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
+        try:
+            return await self._client.post(path, cast_to=httpx2.Response, body=body)
+        except openai.APIStatusError as error:
+            raise failed_status(error.response) from error
+        except openai.APIConnectionError as error:
+            raise failed_connection(error) from error
 
     def _body(self, messages: Sequence[Message], schema: Mapping[str, object] | None, form: AnswerFormat) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -92,6 +100,20 @@ def _answer(response: httpx2.Response, model: str) -> Answer:
     reason = choice.get("finish_reason")
     finish: Finish = "refusal" if refusal or reason == "content_filter" else "length" if reason == "length" else "stop"
     return Answer(_text(content) or _text(refusal), _text(body.get("model")) or model, finish, _tokens(body.get("usage")))
+
+
+def _vectors(response: httpx2.Response, model: str, count: int) -> Vectors:
+    body = read_object(response)
+    try:
+        placed = {int(row["index"]): tuple(round(float(number), 6) for number in row["embedding"]) for row in body["data"]}
+        vectors = tuple(placed[index] for index in range(count))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise unusable(response, "without a vector for each text") from error
+    if len({len(vector) for vector in vectors}) != 1 or not all(isfinite(number) for vector in vectors for number in vector):
+        raise unusable(response, "not a set of vectors of the same length")
+    usage = body.get("usage")
+    tokens = _count(usage.get("prompt_tokens")) if isinstance(usage, dict) else None
+    return Vectors(vectors, _text(body.get("model")) or model, Tokens(tokens, 0))
 
 
 def _text(content: object) -> str:

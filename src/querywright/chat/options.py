@@ -10,13 +10,14 @@ from typing import Any
 from querywright.errors import InputError
 
 _WHICH = ("model", "provider", "base_url")
-_OF_THAT_MODEL = ("key_variable", "temperature", "reasoning_effort", "max_tokens", "price")
+_OF_THAT_MODEL = ("embedding_model", "key_variable", "temperature", "reasoning_effort", "max_tokens", "price")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
     """The choices of a user; None means the setting from the environment, or the server's own default.
 
+    ``embedding_model`` of the same server compares texts; without one nothing is sent to be compared.
     ``provider`` is a name in `providers.PROVIDERS`; ``key_variable`` names an environment variable with its key, where it is not
     the usual one. ``max_tokens`` bounds one answer, reasoning included. ``timeout`` is in seconds, for one request from start to
     end. ``retries`` counts the repeated requests of one call. ``max_cost`` is in US
@@ -28,6 +29,7 @@ class ChatOptions:
     """
 
     model: str | None = None
+    embedding_model: str | None = None
     provider: str | None = None
     base_url: str | None = None
     key_variable: str | None = None

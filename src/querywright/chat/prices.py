@@ -62,3 +62,7 @@ class Prices:
         if schema is not None:
             prompt += len(json.dumps(schema).encode())
         return self.cost(Tokens(prompt, max_tokens))
+
+    def of_texts(self, texts: Sequence[str]) -> float | None:
+        """An upper bound in US dollars for the vectors of texts, which have no answer tokens."""
+        return self.cost(Tokens(sum(len(text.encode("utf-8", "replace")) + TOKENS_PER_MESSAGE for text in texts), 0))

@@ -1,4 +1,4 @@
-"""What Querywright needs of a language model: ask a conversation, get one reply with its price."""
+"""What Querywright needs of a language model: ask a conversation, get one reply with its price; and compare texts."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ class Reply:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """Vectors of texts, in the order of the texts; all have the same number of dimensions. The rest is as in `Reply`."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    model: str
+    prompt_tokens: int | None
+    cost: float | None
+    seconds: float
+
+
 def encodable(text: str) -> str:
     """``text`` as a file can hold it: JSON can spell halves of surrogate pairs, which no encoding knows."""
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -59,4 +70,8 @@ class Chat(Protocol):
             ReplyUnusable: the server answered, but with nothing that can be read (too large, not the protocol).
             BudgetExhausted: the call was not sent because it could pass the limit on cost or calls.
         """
+        ...
+
+    async def embed(self, texts: Sequence[str], *, key: str) -> Embedding:
+        """The vectors of texts, by the embedding model that the user named, once per ``key``. Raises as `ask` does."""
         ...

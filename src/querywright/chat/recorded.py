@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from querywright.chat.budget import Spending
-from querywright.chat.protocol import Message, Reply
+from querywright.chat.protocol import Embedding, Message, Reply
 from querywright.chat.recording import Recording
-from querywright.errors import ChatRefused
+from querywright.errors import ChatError, ChatRefused
 
 
 class ReplayedChat:
@@ -26,12 +26,24 @@ class ReplayedChat:
 
         The messages may differ: they hold times, which no two runs share.
         """
+        outcome = self._outcome(key)
+        if isinstance(outcome, Reply):
+            return outcome
+        raise outcome if isinstance(outcome, ChatError) else self._missing(key)
+
+    async def embed(self, texts: Sequence[str], *, key: str) -> Embedding:
+        """The vectors recorded under the same key; raises as `ask` does."""
+        outcome = self._outcome(key)
+        if isinstance(outcome, Embedding):
+            return outcome
+        raise outcome if isinstance(outcome, ChatError) else self._missing(key)
+
+    def _outcome(self, key: str) -> Reply | Embedding | ChatError | None:
         exchange = self._recording.exchange(key)
-        if exchange is None or exchange.outcome is None:
-            raise ChatRefused(f"The recording holds no answer to the call {key!r}", "Record the run again without --replay.")
-        if isinstance(exchange.outcome, Reply):
-            return exchange.outcome
-        raise exchange.outcome
+        return exchange.outcome if exchange is not None else None
+
+    def _missing(self, key: str) -> ChatRefused:
+        return ChatRefused(f"The recording holds no answer to the call {key!r}", "Record the run again without --replay.")
 
 
 class OfflineChat:
@@ -50,6 +62,16 @@ class OfflineChat:
         exchange = self._recording.exchange(key)
         if exchange is not None and isinstance(exchange.outcome, Reply):
             return exchange.outcome
-        raise ChatRefused(
+        raise self._forbidden()
+
+    async def embed(self, texts: Sequence[str], *, key: str) -> Embedding:
+        """The vectors that this run has; raises `ChatRefused` where it has none."""
+        exchange = self._recording.exchange(key)
+        if exchange is not None and isinstance(exchange.outcome, Embedding):
+            return exchange.outcome
+        raise self._forbidden()
+
+    def _forbidden(self) -> ChatRefused:
+        return ChatRefused(
             "No model is asked: --offline forbids every call", "Leave out --offline and unset QUERYWRIGHT_OFFLINE to allow it."
         )

@@ -1,12 +1,13 @@
 """Every exchange with a model, one JSON line an event, on the disk before anything is done with it.
 
 Events: ``request`` before the first request of a call is sent (what is asked, of whom, and the most one request can cost),
-``failure`` for a request that brought nothing, ``reply`` for what was paid for. A call whose process was killed has a request
-and no end: it is asked again, and the budget counts it as paid. The file never holds a key.
+``failure`` for a request that brought nothing, ``reply`` or ``embedding`` for what was paid for. A call whose process was killed
+has a request and no end: it is asked again, and the budget counts it as paid. The file never holds a key.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from querywright.chat.budget import Spending
-from querywright.chat.protocol import Message, Reply
+from querywright.chat.protocol import Embedding, Message, Reply
 from querywright.durable import sync_folder
 from querywright.errors import ChatError, RunError
 
@@ -32,11 +33,17 @@ def messages_hash(messages: Sequence[Message]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def conversation(messages: Sequence[Message], schema: Mapping[str, object] | None) -> dict[str, Any]:
+    """A question as a recording tells of it."""
+    told = [asdict(message) for message in messages]
+    return {"messages_hash": messages_hash(messages), "messages": told, "schema": schema}
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What a recording knows of one call: the reply or the last error, once it has ended."""
 
-    outcome: Reply | ChatError | None = None
+    outcome: Reply | Embedding | ChatError | None = None
 
 
 class Recording:
@@ -50,6 +57,8 @@ class Recording:
         self._unanswered: dict[str, float | None] = {}
         self._settled = Spending()
         self._complete_bytes: int | None = None
+        self._added = self._durable = 0
+        self._syncing = asyncio.Lock()
         if path is not None and path.exists():
             self._read(path)
 
@@ -64,29 +73,10 @@ class Recording:
             spent = _paid(spent, at_most)
         return spent
 
-    def request(
-        self,
-        key: str,
-        messages: Sequence[Message],
-        schema: Mapping[str, object] | None,
-        *,
-        model: str,
-        base_url: str,
-        at_most: float | None,
-    ) -> None:
-        """Note that a call is about to be sent; ``at_most`` in US dollars."""
-        self._add(
-            {
-                "event": "request",
-                "key": key,
-                "messages_hash": messages_hash(messages),
-                "at_most": at_most,
-                "model": model,
-                "base_url": base_url,
-                "messages": [asdict(message) for message in messages],
-                "schema": schema,
-            }
-        )
+    def request(self, key: str, content: Mapping[str, Any], *, model: str, base_url: str, at_most: float | None) -> None:
+        """Note that a call is about to be sent; ``content`` is what is asked, ``at_most`` in US dollars."""
+        told = {"event": "request", "key": key, "at_most": at_most, "model": model, "base_url": base_url}
+        self._add(told | dict(content))
 
     def failure(self, key: str, error: ChatError, *, final: bool, paid: bool, cost: float | None) -> None:
         """Note that a request brought nothing; ``cost`` is what the budget counts for it where it may have been ``paid``."""
@@ -103,9 +93,19 @@ class Recording:
             }
         )
 
-    def reply(self, key: str, reply: Reply) -> None:
+    def paid(self, key: str, answer: Reply | Embedding) -> None:
         """Keep what was paid for."""
-        self._add({"event": "reply", "key": key, "reply": asdict(reply)})
+        kind = "reply" if isinstance(answer, Reply) else "embedding"
+        self._add({"event": kind, "key": key, kind: asdict(answer)})
+
+    async def durable(self) -> None:
+        """Return once all that was added is on the disk. Those who wait at the same time share one write, which may take long."""
+        added = self._added
+        async with self._syncing:
+            if self._path is not None and self._durable < added:
+                added = self._added
+                await asyncio.to_thread(_sync, self._path)
+                self._durable = added
 
     def _add(self, event: dict[str, Any]) -> None:
         event["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -118,13 +118,14 @@ class Recording:
         try:
             self._append(self._path, line.encode() + b"\n")
         except OSError as error:
-            raise RunError(
-                f"The recording cannot be written to {self._path}: {error.strerror or error}",
-                "Free space there and repeat the command; what is recorded is not asked again.",
-            ) from error
+            raise _unwritable(self._path, error) from error
+        self._added += 1
 
     def _append(self, path: Path, line: bytes) -> None:
-        """Write one line through to the disk; what a crash or a full disk cut short before is removed first."""
+        """Hand one line to the system, which keeps it also when this process is killed.
+
+        What a crash or a full disk cut short before is removed first.
+        """
         new = not path.exists()
         if new:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,8 +134,6 @@ class Recording:
         self._complete_bytes = 0 if new else path.stat().st_size
         with path.open("ab") as file:
             file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
         self._complete_bytes = None
         if new:
             sync_folder(path.parent)
@@ -150,6 +149,11 @@ class Recording:
             reply = Reply(**event["reply"])
             self._end(key, reply)
             self._settled = _paid(self._settled, reply.cost, reply.prompt_tokens or 0, reply.completion_tokens or 0)
+        elif kind == "embedding":
+            told = event["embedding"]
+            embedding = Embedding(**{**told, "vectors": tuple(map(tuple, told["vectors"]))})
+            self._end(key, embedding)
+            self._settled = _paid(self._settled, embedding.cost, embedding.prompt_tokens or 0)
         elif kind == "failure":
             if event["paid"]:
                 self._settled = _paid(self._settled, event["cost"])
@@ -158,7 +162,7 @@ class Recording:
         else:
             raise ValueError(f"unknown event {kind!r}")
 
-    def _end(self, key: str, outcome: Reply | ChatError) -> None:
+    def _end(self, key: str, outcome: Reply | Embedding | ChatError) -> None:
         self._exchanges[key] = replace(self._exchanges[key], outcome=outcome)
         self._unanswered.pop(key, None)
 
@@ -180,6 +184,21 @@ class Recording:
                 f"Line {number} of {path} is not an exchange with a model: {error}",
                 f"Repair the line, or start over without it: mv {path} {path}.damaged",
             ) from error
+
+
+def _sync(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"The recording cannot be written to {path}: {error.strerror or error}",
+        "Free space there and repeat the command; what is recorded is not asked again.",
+    )
 
 
 def _paid(spent: Spending, cost: float | None, prompt_tokens: int = 0, completion_tokens: int = 0) -> Spending:

@@ -34,13 +34,27 @@ class Answer:
     tokens: Tokens
 
 
-class Endpoint(Protocol):
-    """One model behind one protocol."""
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The vectors of texts as the server sent them, in the order of the texts."""
 
+    vectors: tuple[tuple[float, ...], ...]
+    model: str
+    tokens: Tokens
+
+
+class Endpoint(Protocol):
+    """One model behind one protocol; ``embeds`` says whether the protocol has vectors of texts as well."""
+
+    embeds: bool
     formats: tuple[AnswerFormat, ...]
 
     async def send(self, messages: Sequence[Message], schema: Mapping[str, object] | None, form: AnswerFormat) -> Answer:
         """Send one request, without retries. Raises `Failed` or `ReplyUnusable`."""
+        ...
+
+    async def embed(self, texts: Sequence[str], model: str) -> Vectors:
+        """Send one request for the vectors of texts, without retries. Raises `Failed` or `ReplyUnusable`."""
         ...
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from querywright.databases.database import Database
 from querywright.databases.files import is_data_file, locate_files
 from querywright.databases.specification import ACCEPTED, workload_instance
 from querywright.engines.protocol import Location
-from querywright.engines.session import Session
+from querywright.engines.session import Host, Session
 from querywright.errors import DatabaseError, StatementError
 from querywright.workloads.driver import Instance, build_once
 from querywright.workloads.protocol import Progress
@@ -30,31 +30,31 @@ def silent(message: str, fraction: float | None) -> None:
     """A progress callback that shows nothing."""
 
 
-def open_database(specification: str, progress: Progress = silent) -> Database:
-    """The database that ``specification`` names, opened read-only once to read its schema.
+def open_database(specification: str, progress: Progress = silent, host: Host | None = None) -> Database:
+    """The database that ``specification`` names, opened read-only once to read its schema, in the process of ``host`` if given.
 
     The declared keys of a workload are merged into the schema. Raises `DatabaseError` for anything that cannot be opened and
     `MissingExtraError` for a workload whose generator is not installed.
     """
     chosen = workload_instance(specification)
     if chosen is not None:
-        return _open_workload(chosen, progress)
+        return _open_workload(chosen, progress, host)
     location = _locate_url(specification) if "://" in specification else _locate_path(specification)
-    database = _opened(Path(specification.rstrip("/")).name, specification, location)
+    database = _opened(Path(specification.rstrip("/")).name, specification, location, host)
     again = specification if "://" in specification else str(Path(specification).expanduser().absolute())
     return replace(database, specification=again)
 
 
-def _open_workload(chosen: Instance, progress: Progress) -> Database:
+def _open_workload(chosen: Instance, progress: Progress, host: Host | None) -> Database:
     path = build_once(chosen, progress)
-    database = _opened(chosen.label, chosen.label, Location(chosen.engine, str(path)))
+    database = _opened(chosen.label, chosen.label, Location(chosen.engine, str(path)), host)
     declared = chosen.workload.tables(chosen.parameters)
     return replace(database, schema=database.schema.with_keys(declared), specification=chosen.label)
 
 
-def _opened(name: str, specification: str, location: Location) -> Database:
+def _opened(name: str, specification: str, location: Location, host: Host | None) -> Database:
     try:
-        with Session(location) as session:
+        with Session(location, host=host) as session:
             schema = session.schema()
     except (DatabaseError, StatementError) as error:
         # What the engine says of a file names it; what it says of views over files does not.

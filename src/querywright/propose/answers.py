@@ -61,8 +61,8 @@ class Reading:
     explanation: str = ""
 
 
-MOST_SAID = 500
-"""Characters of a reason that repeats the words of an answer."""
+MOST_SAID, MOST_OF_A_CHANGE = 500, 160
+"""Characters of a reason that repeats the words of an answer, and of one of its changes."""
 
 _THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*+\w*+[ \t]*+\r?\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -103,6 +103,12 @@ def read(content: str, *, truncated: bool = False, refused: bool = False) -> Rea
 def shortened(reason: str) -> str:
     """``reason``, which repeats what a model said, at a length that people and prompts can bear."""
     return reason if len(reason) <= MOST_SAID else reason[:MOST_SAID] + "…"
+
+
+def one_line(change: str) -> str:
+    """What a model says of a change, at the length of a line in a list."""
+    text = " ".join(change.split())
+    return text if len(text) <= MOST_OF_A_CHANGE else text[:MOST_OF_A_CHANGE] + "…"
 
 
 def _without_thinking(content: str) -> tuple[str, bool]:

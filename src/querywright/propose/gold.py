@@ -84,12 +84,19 @@ def for_families(families: Sequence[str], engine: str, turn: int = 0) -> tuple[G
 
 
 def nearest(
-    analysis: Analysis, engine: str, count: int = SET_SIZE, leave_out: Collection[GoldExample] = ()
+    analysis: Analysis,
+    engine: str,
+    count: int = SET_SIZE,
+    leave_out: Collection[GoldExample] = (),
+    likeness: Sequence[float] | None = None,
 ) -> tuple[GoldExample, ...]:
-    """The examples whose queries are most like the analyzed one in structure and in text, each of another transform."""
+    """The examples whose queries are most like the analyzed one in structure and in text, each of another transform.
+
+    ``likeness`` in text, 0 to 1 for each of `gold_examples`, is counted in words where it is not given.
+    """
     wanted = features(analysis.tree)
     hinted = {hint.transform for hint in analysis.hints}
-    in_text = dict(zip(gold_examples(), _texts().similarities(analysis.query.sql), strict=True))
+    in_text = dict(zip(gold_examples(), likeness or _texts().similarities(analysis.query.sql), strict=True))
 
     def closeness(example: GoldExample) -> float:
         same_engine, applies = example.engine == engine, example.transform in hinted

@@ -140,8 +140,9 @@ def _details(tried: Round) -> list[str]:
 
 def _of_attempt(attempt: Attempt) -> list[str]:
     lines = [f"**Transform:** {transforms_of(attempt)}"]
-    if attempt.candidate.steps:
-        lines += ["**Key changes:**", *(f"- {step.transform} at {step.path}" for step in attempt.candidate.steps)]
+    steps = [f"{step.transform} at {step.path}" for step in attempt.candidate.steps]
+    if changes := [*attempt.candidate.origin.changes, *steps]:
+        lines += ["**Key changes:**", *(f"- {change}" for change in changes)]
     if attempt.timing is not None:
         before, after = attempt.timing.original_ms, attempt.timing.candidate_ms
         lines.append(f"**Benchmark:** {before:.0f}ms → {after:.0f}ms ({after - before:+.0f}ms)")

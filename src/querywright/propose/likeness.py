@@ -1,7 +1,7 @@
 """How like each other two queries are: in structure, by the constructs of SQL in them, and in text, by their words.
 
-Both are computed here, of counts: a query is not sent anywhere to be compared. A neural text embedding was left out; see
-``docs/models.md``.
+Both are computed here, of counts: nothing is sent anywhere. Where the user names an embedding model, its vectors of the texts
+take the place of the words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import log, sqrt
+from math import hypot, log, sqrt
 
 from sqlglot import exp
 
@@ -80,6 +80,12 @@ class Texts:
         weights = {word: (1 + log(number)) * rarity[word] for word, number in count.items()}
         length = sqrt(sum(weight**2 for weight in weights.values()))
         return {word: weight / length for word, weight in weights.items()} if length else {}
+
+
+def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """Cosine of two vectors of the same length, -1 to 1; 0 where one of them is all zeros."""
+    length = hypot(*one) * hypot(*other)
+    return sum(x * y for x, y in zip(one, other, strict=True)) / length if length else 0.0
 
 
 def _words(text: str) -> Counter[str]:

@@ -15,7 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from querywright.chat.protocol import Reply
 from querywright.errors import QueryError
-from querywright.propose.answers import Fault, FaultKind, Rewrite, read, shortened
+from querywright.propose.answers import Fault, FaultKind, Rewrite, one_line, read, shortened
 from querywright.propose.prompting import PromptRequest
 from querywright.propose.protocol import Print, Proposal, proposal
 from querywright.propose.rewrite_sets import assembled
@@ -33,6 +33,7 @@ LONGER = 4
 """A rewrite of so many times the query's length is only read as long as it is short: models may repeat a condition without end,
 and the time to parse a chain of operators grows with the square of its length."""
 MOST_LATERAL = 8
+MOST_CHANGES = 5
 _LATERAL = re.compile(r"\blateral\b", re.IGNORECASE)
 
 _PARSER_BREAKS = (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError, IndexError)
@@ -76,7 +77,8 @@ def answer(request: PromptRequest, reply: Reply, steps: Sequence[Step], render: 
             tree = _tree(rewrite, request)
             path = ", ".join(name for name, _ in rewrite.nodes) or WHOLE
             cost = 0.0 if proposals else reply.cost or 0.0
-            origin = Origin("model", model=reply.model, seed=seed, cost=cost)
+            changes = tuple(one_line(change) for change in rewrite.changes[:MOST_CHANGES])
+            origin = Origin("model", model=reply.model, seed=seed, cost=cost, changes=changes)
             made = proposal(request.analysis, tree, (*steps, Step(rewrite.transform or "model", path)), origin, render)
             if made.fingerprint in known:
                 raise _Unusable("unchanged", "The rewrite is the same query, but for layout and names.")

@@ -1,11 +1,12 @@
 """What a prompt says of the query and its database: nodes, plan, schema, hints. No row of the database goes into it.
 
 Of an execution plan only operators, tables, row counts and times are told: what else a plan shows (limits of filters that the
-engine derived, statistics) may hold values of the data.
+engine derived, statistics) may hold values of the data. Of enumerated types the labels are left out, of indexes the expressions.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from sqlglot import exp
@@ -13,7 +14,7 @@ from sqlglot import exp
 from querywright.analyze import Analysis
 from querywright.engines.protocol import PlanNode
 from querywright.sql.graph import Node, named_blocks
-from querywright.sql.schema import Column, Table
+from querywright.sql.schema import Column, Index, Table
 from querywright.sql.trees import printed
 
 Hide = Callable[[str], str]
@@ -23,6 +24,8 @@ MOST_HINTS = 3
 MOST_TARGETS = 5
 MOST_COLUMNS = 40
 _SHOWN_CHARACTERS = 120
+_LABELS = re.compile(r"'(?:[^']|'')*'(?:\s*,\s*'(?:[^']|'')*')*")
+"""The values of an enumerated type."""
 
 
 def target_nodes(analysis: Analysis) -> str:
@@ -109,7 +112,7 @@ def _table(table: Table, used: set[str]) -> Iterator[str]:
     yield from (f"  key: {', '.join(key.columns)} ({key.basis})" for key in table.keys)
     for key in table.foreign_keys:
         yield f"  foreign key: {', '.join(key.columns)} -> {key.references}({', '.join(key.references_columns)}) ({key.basis})"
-    yield from (f"  index: {', '.join(index.columns)}{' unique' if index.unique else ''}" for index in table.indexes)
+    yield from (f"  index: {', '.join(_indexed(index, table))}{' unique' if index.unique else ''}" for index in table.indexes)
 
 
 def _keyed(table: Table) -> Iterator[tuple[str, ...]]:
@@ -117,8 +120,15 @@ def _keyed(table: Table) -> Iterator[tuple[str, ...]]:
     yield from (key.columns for key in table.foreign_keys)
 
 
+def _indexed(index: Index, table: Table) -> Iterator[str]:
+    """The columns of an index; an expression, which engines report in their own ways, may hold values."""
+    names = {column.name.lower() for column in table.columns}
+    yield from (name if name.strip('"').lower() in names else "(expression)" for name in index.columns or ("",))
+
+
 def _typed(column: Column) -> str:
-    return f"{column.name} {column.type}".rstrip() + (" NOT NULL" if column.not_null else "")
+    kind = _LABELS.sub("…", column.type)
+    return f"{column.name} {kind}".rstrip() + (" NOT NULL" if column.not_null else "")
 
 
 def hints(analysis: Analysis) -> str:

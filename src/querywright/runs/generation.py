@@ -1,8 +1,9 @@
 """One generation of a swarm: the rewrite, what it was asked and answered, and what the sample says of it.
 
 gen_03/
-├── optimized.sql, validation.json, prompt.txt, response.txt      there as soon as the sample has judged it, all or none; an
-│                                                                 answer of a model that holds no query has no optimized.sql
+├── optimized.sql, validation.json, prompt.txt, response.txt      there as soon as the sample has judged it, all or none; those of
+│                                                                 a model as soon as it has answered, without optimized.sql where
+│                                                                 the answer holds no query
 ├── attempts.jsonl                                                the judgement in full; that of the full data is added
 └── full_validation.json                                          only where the full data has judged it as well
 """
@@ -41,11 +42,13 @@ class GenerationDirectory:
             write_json(draft / ON_SAMPLE, validation(self.number, attempt, sample_only=True))
             append_line(draft / ATTEMPTS, to_json(attempt))
 
-    def record_failure(self, prompt: str, response: str, problem: str) -> None:
-        """Store an answer that could not be judged, and why."""
+    def record_answer(self, prompt: str, response: str, problem: str, sql: str = "") -> None:
+        """Store an answer that was not judged, and why not; ``sql`` where it waits for the sample."""
         with self._appearing() as draft:
             write_text(draft / PROMPT, prompt)
             write_text(draft / RESPONSE, response)
+            if sql:
+                write_text(draft / "optimized.sql", sql)
             write_json(draft / ON_SAMPLE, failed_validation(self.number, problem))
 
     def record_full(self, attempt: Attempt) -> None:
@@ -64,7 +67,7 @@ class GenerationDirectory:
 
     @contextmanager
     def _appearing(self) -> Iterator[Path]:
-        """A folder to fill, which then takes the place of the generation's; what could not be judged before is replaced."""
+        """A folder to fill, which then takes the place of the generation's; what was not judged before is replaced."""
         draft = self.path.with_name(f".{self.path.name}.tmp")
         with writing(self.path):
             shutil.rmtree(draft, ignore_errors=True)  # what a killed run left

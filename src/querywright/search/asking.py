@@ -22,16 +22,17 @@ def answers(
     questions: Iterable[Question],
     listen: Listener,
     seen: Callable[[Proposal], bool] = lambda proposal: False,
+    *,
+    in_order: bool = True,
 ) -> Iterator[Answered]:
-    """Ask all questions side by side; the answers come in the order of the questions, so that a replayed run repeats itself.
+    """Ask all questions side by side; in the order of the questions, so that a replayed run repeats itself, or as they arrive.
 
     ``listen`` hears each answer. One that only repeats what was ``seen`` has a problem, of which the model can be told.
     """
     if not answering(model):
         return
     told = ""
-    for wait in [model.ask(question) for question in questions]:
-        answered = wait()
+    for answered in model.ask(list(questions), in_order=in_order):
         if model.lost and not told:
             listen(ModelLost(told := model.lost))
         if answered.proposals and all(map(seen, answered.proposals)):

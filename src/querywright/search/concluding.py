@@ -53,7 +53,7 @@ def conclude(case: Case, attempts: Sequence[Attempt]) -> Outcome:
 
 def _why_none(attempts: Sequence[Attempt]) -> str:
     if not attempts:
-        return "No transform applies. `qw analyze` shows which preconditions are missing."
+        return "There was no rewrite to try. `qw analyze` shows where transforms apply and which preconditions are missing."
     refuted = sum(attempt.verdict.grade == "refuted" for attempt in attempts)
     timed = [attempt for attempt in attempts if attempt.timing is not None]
     premised = sum(bool(attempt.verdict.conditions) for attempt in timed)

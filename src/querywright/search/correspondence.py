@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, as_completed
 from concurrent.futures import TimeoutError as Late
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from querywright.chat.background import BackgroundChat
+from querywright.chat.protocol import Message, Reply
 from querywright.engines.protocol import PlanNode
-from querywright.errors import ChatError, ReplyUnusable
+from querywright.errors import ChatError, ChatUnavailable, ReplyUnusable
 from querywright.propose.contract import SCHEMA
+from querywright.propose.embedding import EmbeddedExamples
 from querywright.propose.gold import GoldExample, for_families, nearest
+from querywright.propose.literals import Literals
 from querywright.propose.model import answer
 from querywright.propose.prompting import PromptRequest, messages, plain
 from querywright.propose.protocol import Print
 from querywright.search.examples import EXAMPLE_ROTATION
-from querywright.search.protocol import Answered, Budget, Question
+from querywright.search.protocol import Answered, Budget, EmbeddingLost, Listener, Question
 from querywright.values import Query
+
+
+@dataclass(frozen=True)
+class _Letter:
+    """A question made ready: the conversation to send, its key, and the text it is kept as."""
+
+    question: Question
+    request: PromptRequest
+    asked: Sequence[Message]
+
+    @property
+    def key(self) -> str:
+        """The number of the question, so that a resumed run finds the answers it has paid for."""
+        return f"{self.question.number}{' retry' if self.question.retry else ''}"
 
 
 @dataclass
@@ -27,7 +46,8 @@ class Correspondence:
 
     ``plan_of`` explains a query with its actual costs; ``render`` prints rewrites. No question waits longer than the seconds of
     ``budget``, counted from the start. What the server says to one question it would say to the next, so the model is lost with
-    the first question that fails for good.
+    the first question that fails for good. With ``embedding`` an embedding model of the server chooses examples; where it cannot,
+    ``listen`` hears why, and their words decide.
     """
 
     chat: BackgroundChat
@@ -36,48 +56,63 @@ class Correspondence:
     render: Print
     plan_of: Callable[[Query], PlanNode | None]
     redact_literals: bool = False
+    embedding: bool = False
+    listen: Listener = lambda event: None
     lost: str = ""
 
     def __post_init__(self) -> None:
         """Start the clock."""
         self._deadline = time.monotonic() + self.budget.seconds
         self._plans: dict[str, PlanNode | None] = {}
+        self._embedded = EmbeddedExamples(self._vectors) if self.embedding else None
 
-    def ask(self, question: Question) -> Callable[[], Answered]:
-        """Send a question; the key of the call is its number, so that a resumed run finds the answers it has paid for."""
-        request = self._request(question)
-        asked = messages(request)
-        prompt = plain(asked)
-        key = f"{question.number}{' retry' if question.retry else ''}"
-        pending = self.chat.ask(asked, key=key, schema=SCHEMA)
+    def ask(self, questions: Sequence[Question], *, in_order: bool = True) -> Iterator[Answered]:
+        """Send questions. All prompts are written before the first is sent, so that none waits for the writing of others."""
+        letters = [self._letter(question) for question in questions]
+        pending = {self.chat.ask(letter.asked, key=letter.key, schema=SCHEMA): letter for letter in letters}
+        return self._answers(pending, in_order)
 
-        def wait() -> Answered:
-            try:
-                reply = pending.result(max(0.0, self._deadline - time.monotonic()))
-            except Late:
-                pending.cancel()
-                return failed("No answer came within the time of the search.")
-            except ReplyUnusable as error:
-                return failed(error.message)
-            except ChatError as error:
-                self.lost = self.lost or str(error)
-                return failed(error.message)
-            read = answer(request, reply, question.position.steps, self.render, self.budget.seed)
-            faults = [asdict(fault) for fault in read.faults]
-            response: Mapping[str, Any] = asdict(reply) | {"problem": read.problem, "faults": faults}
-            return Answered(question, read.proposals, prompt, response, read.problem)
+    def _answers(self, pending: Mapping[Future[Reply], _Letter], in_order: bool) -> Iterator[Answered]:
+        for future in pending if in_order else self._by_arrival(pending):
+            yield self._answered(pending[future], future)
 
-        def failed(problem: str) -> Answered:
-            return Answered(question, (), prompt, {"problem": problem}, problem)
+    def _by_arrival(self, pending: Iterable[Future[Reply]]) -> Iterator[Future[Reply]]:
+        """Those that time runs out for come last."""
+        left = dict.fromkeys(pending)
+        try:
+            for future in as_completed(list(left), self._seconds_left):
+                del left[future]
+                yield future
+        except Late:
+            yield from left
 
-        return wait
+    def _answered(self, letter: _Letter, pending: Future[Reply]) -> Answered:
+        question, prompt = letter.question, plain(letter.asked)
+        try:
+            reply = pending.result(self._seconds_left)
+        except Late:
+            pending.cancel()
+            return _failed(question, prompt, "No answer came within the time of the search.")
+        except ReplyUnusable as error:
+            return _failed(question, prompt, error.message)
+        except ChatError as error:
+            self.lost = self.lost or str(error)
+            return _failed(question, prompt, error.message)
+        read = answer(letter.request, reply, question.position.steps, self.render, self.budget.seed)
+        faults = [asdict(fault) for fault in read.faults]
+        response: Mapping[str, Any] = asdict(reply) | {"problem": read.problem, "faults": faults}
+        return Answered(question, read.proposals, prompt, response, read.problem)
 
-    def _request(self, question: Question) -> PromptRequest:
+    @property
+    def _seconds_left(self) -> float:
+        return max(0.0, self._deadline - time.monotonic())
+
+    def _letter(self, question: Question) -> _Letter:
         query = question.position.query
         if query.fingerprint not in self._plans:
             self._plans[query.fingerprint] = self.plan_of(query)
         analysis = replace(question.analysis, plan=self._plans[query.fingerprint])
-        return PromptRequest(
+        request = PromptRequest(
             analysis,
             self.engine,
             examples=self._examples(question),
@@ -91,8 +126,34 @@ class Correspondence:
             others=question.retry,
             redact_literals=self.redact_literals,
         )
+        return _Letter(question, request, messages(request))
 
     def _examples(self, question: Question) -> tuple[GoldExample, ...]:
         if self.budget.examples == "retrieved":
-            return nearest(question.analysis, self.engine)
+            return nearest(question.analysis, self.engine, likeness=self._likeness(question.position.query))
         return for_families(question.examples, self.engine, (question.number - 1) // len(EXAMPLE_ROTATION))
+
+    def _likeness(self, query: Query) -> Sequence[float] | None:
+        """Of the gold examples' texts and the query's, without its literals where they are redacted; None for that of words."""
+        if self._embedded is None:
+            return None
+        text = Literals.of(query.sql, query.dialect).hidden(query.sql) if self.redact_literals else query.sql
+        try:
+            return self._embedded.likeness(text)
+        except ChatError as error:
+            self._embedded = None
+            self.listen(EmbeddingLost(str(error)))
+            return None
+
+    def _vectors(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        named = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[:16]
+        pending = self.chat.embed(texts, key=f"embedding {named}")
+        try:
+            return pending.result(self._seconds_left).vectors
+        except Late:
+            pending.cancel()
+            raise ChatUnavailable("No vectors came within the time of the search.", "Allow more time: --seconds 600") from None
+
+
+def _failed(question: Question, prompt: str, problem: str) -> Answered:
+    return Answered(question, (), prompt, {"problem": problem}, problem)

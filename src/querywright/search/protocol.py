@@ -131,7 +131,14 @@ class ModelLost:
     reason: str
 
 
-Event = IterationStarted | Answered | Judged | IterationEnded | ModelLost
+@dataclass(frozen=True)
+class EmbeddingLost:
+    """Examples are compared with the query by their words, not by an embedding, for the reason given."""
+
+    reason: str
+
+
+Event = IterationStarted | Answered | Judged | IterationEnded | ModelLost | EmbeddingLost
 Listener = Callable[[Event], None]
 Expand = Callable[[Position, Sequence[Attempt]], tuple[Analysis, Iterator[Proposal]]]
 """Analyzes a position and proposes rewrites of it."""
@@ -145,8 +152,11 @@ class Model(Protocol):
         """Why it is of no use to ask again, such as a spent budget; empty as long as it answers."""
         ...
 
-    def ask(self, question: Question) -> Callable[[], Answered]:
-        """Send a question at once; many may be under way. What is returned waits for the answer, which may be a ``problem``."""
+    def ask(self, questions: Sequence[Question], *, in_order: bool = True) -> Iterator[Answered]:
+        """Send questions, all at once; what is returned waits for the answers, each of which may be a ``problem``.
+
+        They come in the order of the questions, or else as they arrive.
+        """
         ...
 
 

@@ -15,6 +15,8 @@ from querywright.search.protocol import Answered, Event, IterationEnded, Iterati
 from querywright.search.transcript import prompt, response
 from querywright.values import Attempt
 
+UNJUDGED = "The sample has not judged it yet."
+
 
 class Recorder:
     """Listens to a search and keeps its run directory up to date. Attempts that a resumed run replays are not written twice."""
@@ -100,8 +102,9 @@ class GenerationRecorder(Recorder):
     def _answered(self, event: Answered) -> None:
         number = event.question.number
         self._answers[number] = event
-        if event.problem and number not in self._begun:
-            self.directory.generation(number).record_failure(event.prompt, event.content, event.problem)
+        if number not in self._begun:
+            written = event.proposals[0].candidate.query.sql if event.proposals else ""
+            self.directory.generation(number).record_answer(event.prompt, event.content, event.problem or UNJUDGED, written)
 
     def _judged(self, event: Judged) -> None:
         if (event.iteration, event.attempt) in self._stored:

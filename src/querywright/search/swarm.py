@@ -86,14 +86,14 @@ def run(
             examples = worker_example_set(budget.examples or "rotate", number, analysis.hints, budget.seed)
             listen(IterationStarted(number, first + total, (start,), analysis, examples))
             questions.append(Question(number, start, analysis, examples, attempts))
-        for answer in answers(model, questions, listen):
+        for answer in answers(model, questions, listen, in_order=False):
             written = next((one for one in answer.proposals if one.fingerprint != start.query.fingerprint), None)
             if written is not None:
                 yield answer.question.number, rooted(written, start)
 
     yield from sampled(by_rules, _generations(start, expand, budget, listen, on_sample, tally, by_rules))
     asking = answering(model) and not tally.spent()
-    yield from sampled(by_model, dict(answered()) if asking else {})
+    yield from sampled(by_model, dict(sorted(answered())) if asking else {})
     for judged in _best(tally, [on_sample[number] for number in sorted(on_sample)], budget.beam):
         if tally.spent():
             return

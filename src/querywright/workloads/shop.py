@@ -24,6 +24,7 @@ PARAMETERS = {
     ),
     "scale": Parameter("1", "factor on 10,000 users, 500,000 orders, 1,000 products and 1,000,000 events"),
     "seed": Parameter("1", "seed of the other variants"),
+    "compression": Parameter("on", "off: columns are stored as they lie in memory", ("on", "off"), ("duckdb",)),
 }
 GENERATOR = 1
 
@@ -183,6 +184,8 @@ def _generate(path: Path, parameters: Parameters, progress: Progress) -> None:
     sizes = {table: max(100, round(rows * float(parameters["scale"]))) for table, rows in _ROWS.items()}
     with duckdb.connect(str(path)) as connection:
         create_noise(connection, parameters["seed"])
+        if parameters["compression"] == "off":
+            connection.execute("PRAGMA force_compression = 'uncompressed'")
         for position, (table, plain) in enumerate(_PLAIN.items()):
             progress(f"Generating {table}", position / len(_PLAIN))
             rows = plain.format(rows=sizes[table], users=sizes["users"])

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from querywright.databases.premises import premise_query
 from querywright.runs.generation import validation
-from querywright.search.protocol import Answered, Event, IterationEnded, IterationStarted, Judged, ModelLost
+from querywright.search.protocol import Answered, EmbeddingLost, Event, IterationEnded, IterationStarted, Judged, ModelLost
 from querywright.serve.wording import evidence, milliseconds, speed, stack
 from querywright.values import Attempt, Outcome, Query, Timing
 
@@ -45,8 +45,9 @@ class Progress:
         else:
             self._lost(event)
 
-    def _lost(self, event: ModelLost) -> None:
-        self.console.print(f"  [yellow]The model is left out:[/] {escape(event.reason)}")
+    def _lost(self, event: ModelLost | EmbeddingLost) -> None:
+        what = "The model is left out" if isinstance(event, ModelLost) else "Examples are compared by their words"
+        self.console.print(f"  [yellow]{what}:[/] {escape(event.reason)}")
 
     def _answered(self, event: Answered) -> None:
         seconds = event.response.get("seconds")
@@ -115,7 +116,7 @@ class SwarmProgress(Progress):
 
     def listen(self, event: Event) -> None:
         """Print a generation's judgement."""
-        if isinstance(event, ModelLost):
+        if isinstance(event, ModelLost | EmbeddingLost):
             self._lost(event)
         if isinstance(event, Answered) and event.problem:
             self.console.print(f"  [red]✗[/] Gen {event.question.number:02d}: no candidate: {escape(event.problem)}")

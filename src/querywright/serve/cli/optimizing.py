@@ -69,6 +69,7 @@ class Request:
     proposers: str | None = None
     chat: ChatOptions = field(default_factory=ChatOptions)
     redact_literals: bool = False
+    ml_hints: bool = True
 
 
 def run(request: Request) -> int:
@@ -126,6 +127,10 @@ def _mode(request: Request) -> str:
             f"--example-strategy {request.example_strategy} is not known.",
             f"Use one of: --example-strategy {' | '.join(STRATEGIES)}",
         )
+    if request.chat.embedding_model is not None and request.example_strategy != "retrieved":
+        raise InputError(
+            "--embedding-model compares queries with examples, which only one strategy does.", "Add: --example-strategy retrieved"
+        )
     return mode
 
 
@@ -176,6 +181,7 @@ def _options(request: Request, mode: str, question: Question, progress: Progress
         proposers=_proposers(request),
         chat=request.chat,
         redact_literals=request.redact_literals,
+        ml_hints=request.ml_hints,
     )
 
 

@@ -39,7 +39,7 @@ def optimize(
     ] = False,
     no_ml_hints: Annotated[
         bool,
-        typer.Option("--no-ml-hints", help="Hints from the query's structure alone; without a trained model they always are."),
+        typer.Option("--no-ml-hints", help="Do not ask trained rankers for hints; where none is installed this changes nothing."),
     ] = False,
     example_strategy: Annotated[
         str | None,
@@ -86,6 +86,14 @@ def optimize(
         ),
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.", rich_help_panel=MODEL)] = None,
+    embedding_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Model of the same server that compares the query with the examples for --example-strategy retrieved; default: "
+            "none, their words are compared on this machine.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature.", rich_help_panel=MODEL)] = None,
     reasoning_effort: Annotated[
         str | None, typer.Option(help="low, medium or high, where the model has it.", rich_help_panel=MODEL)
@@ -147,6 +155,7 @@ def optimize(
                 proposers=proposers,
                 chat=ChatOptions(
                     model=model,
+                    embedding_model=embedding_model,
                     provider=provider,
                     base_url=base_url,
                     temperature=temperature,
@@ -163,6 +172,7 @@ def optimize(
                     replay=replay,
                 ),
                 redact_literals=redact_literals,
+                ml_hints=not no_ml_hints,
             )
         )
     )

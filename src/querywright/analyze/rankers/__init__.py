@@ -1,0 +1,1 @@
+"""Trained rankers of hints, one module each; other distributions add theirs as entry point ``querywright.analyze.rankers``."""
