@@ -25,7 +25,7 @@ EXAMPLES = (example(0), example(1, "sqlite"), indexed(2), example(3, split="test
 
 @pytest.fixture(scope="module")
 def variants() -> list[Example]:
-    with Augmenter(2, rows=1000) as augmenter:
+    with Augmenter(2, rows=1000, dialects=False) as augmenter:
         made = list(augmenter.variants([EXAMPLES[0], EXAMPLES[2]]))
     assert augmenter.dropped == {}
     return made
@@ -54,7 +54,7 @@ def test_variants_have_other_names_and_constants_and_keep_their_split(variants: 
 
 def test_a_variant_that_does_not_answer_alike_is_left_out() -> None:
     wrong = replace(example(9), solution=replace(example(9).solution, sql=FAST.replace("LEFT JOIN", "JOIN")))
-    with Augmenter(1, rows=1000) as augmenter:
+    with Augmenter(1, rows=1000, dialects=False) as augmenter:
         assert list(augmenter.variants([wrong])) == []
     assert list(augmenter.dropped.values()) == [1]
 
@@ -101,10 +101,20 @@ def test_parquet_holds_the_same_rows(folder: Path) -> None:
     assert found == [(row["id"], row["messages"][2]["content"]) for row in lines(folder / "training_data.jsonl")]
 
 
+def test_fine_tuning_services_get_the_messages_alone(folder: Path) -> None:
+    rows = lines(folder / "quill_training_data.jsonl")
+    assert rows == [{"messages": row["messages"]} for row in lines(folder / "training_data.jsonl")]
+    assert [message["role"] for message in rows[0]["messages"]] == ["system", "user", "assistant"]
+
+
 def test_the_hub_s_own_library_loads_it(folder: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="the library datasets is not installed here")
-    loaded = datasets.load_dataset("json", data_files=str(folder / "training_data.jsonl"), cache_dir=str(tmp_path))
-    assert len(loaded["train"]) == 7
+    names = {"train": "training_data", "test": "test", "validation": "validation"}
+    for kind, ending in (("json", "jsonl"), ("parquet", "parquet")):
+        files = {split: str(folder / f"{name}.{ending}") for split, name in names.items()}
+        loaded = datasets.load_dataset(kind, data_files=files, cache_dir=str(tmp_path))
+        assert {split: len(rows) for split, rows in loaded.items()} == {"train": 7, "test": 1, "validation": 1}
+        assert loaded["train"][0]["messages"][2]["content"] == f"{FAST};"
 
 
 def test_the_card_says_what_there_is_and_how_to_cite_it(folder: Path) -> None:

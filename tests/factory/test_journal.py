@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from querywright.errors import RunError
 from querywright.factory.journal import Journal, examples, products
-from querywright.factory.values import Order, Product
+from querywright.factory.values import Order, Product, Try
 
 
 def product(number: int) -> Product:
-    return Product(
-        Order("duckdb", number, "ecommerce", 1), "kept", "shape", ("habit",), ("window",), (example(number),), 0.5, 0.4, 3
-    )
+    tries = Try("too slow", ("habit",)), Try("kept", ("habit",), ("window",), (example(number),), 3)
+    return Product(Order("duckdb", number, "ecommerce", 1), tries, "shape", 0.5, 0.4)
 
 
 def written(path: Path, numbers: range) -> None:

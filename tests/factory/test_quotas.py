@@ -58,3 +58,12 @@ def test_features_are_lacking_until_there_are_enough() -> None:
     for number in range(10):
         quotas.add(example(number, features=tuple(WANTED) if number < 5 else ()))
     assert set(quotas.lacking().values()) == {0.0}
+
+
+def test_a_copy_goes_on_apart() -> None:
+    quotas = Quotas()
+    quotas.add(example())
+    further = quotas.copy()
+    further.add(example(1))
+    assert (quotas.total, further.total) == (1, 2)
+    assert (quotas.patterns["decorrelate"], further.patterns["decorrelate"]) == (1, 2)

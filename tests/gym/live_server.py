@@ -53,6 +53,9 @@ class Desk:
     def explain(self, task: Task, sql: str) -> str:
         return "a plan"
 
+    def expect(self, task: Task) -> None:
+        pass
+
 
 def desk_service(desk: Desk, folder: Path, threads: int = 4, burst: int = 1000) -> Service:
     """A service whose examinations ``desk`` makes."""

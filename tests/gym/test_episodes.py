@@ -36,6 +36,9 @@ class Desk:
     def explain(self, task: Task, sql: str) -> str:
         return ""
 
+    def expect(self, task: Task) -> None:
+        pass
+
 
 @dataclass
 class Clock:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from querywright.antipatterns.driver import antipatterns
 from querywright.errors import InputError, RunError
-from querywright.gym import building, drafting
+from querywright.generation.queries import shapes
+from querywright.gym import building, certifying
 from querywright.gym.building import build, difficulty
 from querywright.gym.certifying import Certifier, Uncertified
-from querywright.gym.drafting import SOURCES, Drafting
+from querywright.gym.drafting import PAYING, Drafting
+from querywright.gym.sources import SOURCES
 from querywright.gym.tasks import shop
 from querywright.gym.tried import Tried, read_tried
 from querywright.gym.values import Reference
@@ -21,6 +24,8 @@ from querywright.serve.cli.gym import tasking
 from querywright.sql.parse import parse_query
 
 SMALL = {"hr": "hr:rows=1000", "ecommerce/sqlite": "ecommerce:rows=1000,engine=sqlite", "hr/questions": "hr:rows=1000"}
+BOTH = (*range(4), *range(10, 14))
+"""Drafts of both of two sources: ten follow each other."""
 
 
 @pytest.fixture
@@ -33,36 +38,52 @@ def certifier(monkeypatch: pytest.MonkeyPatch) -> Iterator[Certifier]:
 
 
 def test_a_draft_is_the_same_whenever_it_is_drawn(certifier: Certifier) -> None:
-    for number in range(6):
-        one, again = (Drafting(certifier, 7, ["hr", "ecommerce/sqlite"]).draft(number, Counter()) for _ in range(2))
-        assert one is not None and again is not None
+    for number in BOTH:
+        draws = Drafting(certifier.databases, 7, ["hr", "ecommerce/sqlite"])
+        one, again = draws.draft(number), Drafting(certifier.databases, 7, ["hr", "ecommerce/sqlite"]).draft(number)
+        assert one is not None and again is not None and one.source == draws.source(number)
         assert (one.slow.sql, one.clean, one.question) == (again.slow.sql, again.clean, again.question)
-        assert one.dialect == ("sqlite" if number % 2 else "duckdb")
+        assert one.dialect == ("duckdb" if number < 10 else "sqlite")
         assert one.slow.confirmed and one.rules_s == 0
 
 
 def test_drafts_answer_what_their_clean_queries_answer(certifier: Certifier) -> None:
-    draws = Drafting(certifier, 3, ["hr", "ecommerce/sqlite"])
-    for number in range(8):
-        draft = draws.draft(number, Counter())
+    draws = Drafting(certifier.databases, 3, ["hr", "ecommerce/sqlite"])
+    for number in BOTH:
+        draft = draws.draft(number)
         assert draft is not None
-        session = certifier.session(SMALL[draft.source])
+        session = certifier.databases.session(SMALL[draft.source])
         rows = [sorted(map(repr, session.fetch(text, limit_s=60).rows)) for text in (draft.clean, draft.slow.sql)]
         assert rows[0] == rows[1], draft.slow.sql
 
 
 def test_the_schemas_own_questions_are_drafted_as_they_are(certifier: Certifier) -> None:
-    draws = Drafting(certifier, 1, ["hr/questions"])
-    draft = draws.draft(0, Counter())
+    draws = Drafting(certifier.databases, 1, ["hr/questions"])
+    draft = draws.draft(0)
     assert draft is not None and draft.family == "questions" and draft.clean == "" and draft.rules_s > 0
     assert draft.question.endswith("?") and draft.slow.labels
-    assert draws.draft(100, Counter()) is None
+    assert draws.draft(100) is None
 
 
-def test_what_was_certified_often_becomes_rare() -> None:
-    before, after = (drafting._weights("duckdb", counts) for counts in (Counter(), Counter({"scan_per_value": 30})))
-    assert after["scan_per_value"] < before["scan_per_value"] / 10
-    assert after["running_total_by_rescan"] == before["running_total_by_rescan"]
+def test_what_is_known_to_pay_names_shapes_and_habits_that_exist() -> None:
+    for paying in PAYING.values():
+        assert set(paying) <= set(shapes()) and {name for names in paying.values() for name in names} <= set(antipatterns())
+
+
+def test_a_query_is_placed_where_it_takes_neither_too_long_nor_no_time(
+    certifier: Certifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [(f"hr:rows={rows},engine=sqlite", ()) for rows in (1000, 3000)]
+    pairs = (
+        "SELECT COUNT(*) AS pairs FROM employees AS a, employees AS b, employees AS c, employees AS d WHERE a.salary > d.salary"
+    )
+    assert isinstance(certifier.placed(pairs, places), Uncertified)
+    assert isinstance(certifier.placed("SELECT nothing FROM employees", places), Uncertified)
+    monkeypatch.setitem(certifying.LEAST_MS, "sqlite", 1e9)
+    assert isinstance(certifier.placed("SELECT COUNT(*) AS n FROM employees", places), Uncertified)
+    monkeypatch.setitem(certifying.LEAST_MS, "sqlite", 0.0)
+    monkeypatch.setattr(certifying, "MOST_MS", 1e9)
+    assert certifier.placed("SELECT COUNT(*) AS n FROM employees", places) == places[1]
 
 
 def test_only_equal_and_clearly_faster_rewrites_are_certified(certifier: Certifier) -> None:
@@ -72,23 +93,24 @@ def test_only_equal_and_clearly_faster_rewrites_are_certified(certifier: Certifi
     fast = "SELECT e.id, SUM(e.salary) OVER (PARTITION BY e.team_id) AS payroll FROM employees AS e"
     wrong = "SELECT e.id, SUM(e.salary) OVER (PARTITION BY e.manager_id) AS payroll FROM employees AS e"
     hidden = "hr:rows=1000,seed=2,engine=sqlite"
-    outcome = certifier.certify(slow, [wrong, fast], database, hidden)
+    outcome = certifier.certify(slow, [wrong, fast], database, [hidden])
     assert isinstance(outcome, Reference) and outcome.sql == fast and outcome.speedup >= 1.5
-    refused = certifier.certify(slow, [wrong], database, hidden)
+    refused = certifier.certify(slow, [wrong], database, [hidden])
     assert isinstance(refused, Uncertified) and refused.reason
-    assert isinstance(certifier.certify(fast, [fast], database, hidden), Uncertified)
-    broken = certifier.certify("SELECT nothing FROM employees", [fast], database, hidden)
+    assert isinstance(certifier.certify(fast, [fast], database, [hidden]), Uncertified)
+    broken = certifier.certify("SELECT nothing FROM employees", [fast], database, [hidden])
     assert isinstance(broken, Uncertified)
 
 
 def test_a_build_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certifier: Certifier) -> None:
     path = tmp_path / "seed-1.jsonl"
     task = shop.load()[0]
-    path.write_text("".join(f"{to_json(Tried(number, 'hr', task=task))}\n" for number in range(2)))
+    both = [task, replace(task, id="another")]
+    path.write_text("".join(f"{to_json(Tried(number, 'hr', task=one))}\n" for number, one in enumerate(both)))
     assert len(build(path, 2, 1, certifier, ["hr"])) == 2  # nothing to do
     tried: list[int] = []
 
-    def refused(draws: Drafting, number: int, done: object, seed: int) -> Tried:
+    def refused(draws: Drafting, certifier: Certifier, number: int, built: object, seed: int) -> Tried:
         tried.append(number)
         return Tried(number, "hr", refused="Not today.")
 

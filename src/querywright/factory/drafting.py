@@ -1,23 +1,30 @@
-"""Drafts slow queries: a clean one with its question, and the same with a junior developer's habits put in."""
+"""Drafts slow queries: a clean one with its question, and the same with a junior developer's habits put in, in several ways."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from random import Random
 
 from querywright.engines.session import Session
 from querywright.errors import InputError
+from querywright.factory.curing import expected_pattern
 from querywright.factory.values import Order
 from querywright.generation.identity import Split, split_of
-from querywright.generation.inject import NEVER, Injected, inject_habits
+from querywright.generation.inject import Injected, injections
 from querywright.generation.queries import GeneratedQuery, QueryGenerator, shapes
 from querywright.generation.statistics import Statistics, statistics
 from querywright.sql.schema import Schema
 from querywright.values import Query
 
+VARIANTS = 4
+"""The most slow queries that are made of one clean query; each is to be slow for another reason."""
+
 _FURTHER = (0, 1, 1, 2)
 """How many habits go in beside the one that is expected to make the query slow: one of these numbers, drawn by chance."""
+
+_MORE = (1, 2, 2)
+"""The same where there are enough queries with that one habit alone."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +41,18 @@ class Draft:
         return Query(self.slow.sql, self.clean.dialect, self.slow.fingerprint)
 
     @property
+    def solution(self) -> Query:
+        """The clean query."""
+        return Query(self.clean.sql, self.clean.dialect, self.clean.fingerprint)
+
+    @property
     def habits(self) -> tuple[str, ...]:
         """What can be seen in the slow query; what was put in comes first."""
         return tuple(dict.fromkeys((*self.slow.confirmed, *self.slow.labels)))
 
 
 class Drafter:
-    """Drafts queries over one schema; which one follows from the seed and the order alone, as long as the data is the same."""
+    """Drafts queries over one schema; which ones follows from the seed and the order alone, as long as the data is the same."""
 
     def __init__(self, name: str, schema: Schema, known: Statistics, dialect: str, seed: int) -> None:
         self._name = name
@@ -58,29 +70,28 @@ class Drafter:
         drafter._generator.query(0)  # raises where none can be drawn at all
         return drafter
 
-    def draft(self, order: Order) -> Draft | None:
-        """The draft of an order; None where its split is closed, or no habit could be put in."""
+    def drafts(self, order: Order) -> Iterator[Draft]:
+        """The slow queries of an order, all with one clean query; none where its split is closed, or no habit could be put in."""
         dice = Random(f"{self._seed}:{order.engine}:{order.number}")
         shape = order.shape or dice.choice(list(shapes()))
         clean = self._drawn(order.number, shape) or self._drawn(order.number, None)
         if clean is None:
-            return None
+            return
         split = split_of(self._name, clean.family)
         if split in order.closed:
-            return None
-        slow = self._injected(clean, dict(order.weights), dice)
-        return Draft(clean, slow, split) if slow is not None else None
+            return
+        made: set[str] = {clean.fingerprint}
 
-    def _injected(self, clean: GeneratedQuery, weights: Mapping[str, float], dice: Random) -> Injected | None:
-        """The query with one habit by the weights, and others that people may have as well, whatever they cost."""
-        schema, dialect = self.schema, clean.dialect
-        slow = inject_habits(clean.tree, schema, dialect, dice, 1, weights)
-        further = dice.choice(_FURTHER)
-        if slow is None or not further:
-            return slow
-        taken = dict.fromkeys((*slow.injected, *NEVER), 0.0)
-        both = inject_habits(slow.tree, schema, dialect, dice, further, taken)
-        return replace(both, injected=(*slow.injected, *both.injected)) if both is not None else slow
+        def further(first: str) -> int:
+            return dice.choice(_MORE if expected_pattern((first,)) in order.closed else _FURTHER)
+
+        drawn = injections(clean.tree, self.schema, clean.dialect, dice, dict(order.weights), order.beside, further)
+        for slow in drawn:
+            if slow.fingerprint not in made and expected_pattern(slow.injected) not in order.closed:
+                made.add(slow.fingerprint)
+                yield Draft(clean, slow, split)
+            if len(made) > VARIANTS:
+                return
 
     def _drawn(self, number: int, shape: str | None) -> GeneratedQuery | None:
         """A query of a shape, or of any; None where the schema does not suit it."""

@@ -1,6 +1,7 @@
 """Writes examples as training data: conversations, preference pairs, prompts for reinforcement learning, Parquet, and a card.
 
     training_data.jsonl  validation.jsonl  test.jsonl    a conversation a line, with all that is needed to check it again
+    quill_training_data.jsonl                            the training conversations alone, as the published data set has them
     preferences.jsonl                                    prompt, chosen and rejected answers; of the training split only
     prompts.jsonl                                        prompts with the ids of the environment's tasks
     training_data.parquet …                              the conversations' files as tables
@@ -28,6 +29,9 @@ from querywright.sql.schema import Schema
 
 FILES = {"train": "training_data", "validation": "validation", "test": "test"}
 """Files of conversations by split."""
+
+CONVERSATIONS = "quill_training_data"
+"""Fine-tuning services refuse lines with more than the messages."""
 
 Message = dict[str, str]
 """With the keys ``role`` and ``content``."""
@@ -126,7 +130,7 @@ def export(examples: Iterable[Example], out: Path, seed: int = 0, watch: Callabl
     try:
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack, Replicas(rows=1000) as replicas:
-            names = [*FILES.values(), "preferences", "prompts"]
+            names = [*FILES.values(), CONVERSATIONS, "preferences", "prompts"]
             files = {name: stack.enter_context((out / f"{name}.jsonl").open("w", encoding="utf-8")) for name in names}
             counts = dict.fromkeys(files, 0)
             for example in examples:
@@ -135,6 +139,7 @@ def export(examples: Iterable[Example], out: Path, seed: int = 0, watch: Callabl
                 schema = database.schema
                 _write(files, counts, FILES[example.split], [row(example, schema)])
                 if example.split == "train":
+                    _write(files, counts, CONVERSATIONS, [{"messages": [*prompt(example, schema), answer(example.solution)]}])
                     _write(files, counts, "preferences", preferences(example, schema))
                 if not example.origin:
                     _write(files, counts, "prompts", [task(example, schema, seed)])

@@ -1,14 +1,14 @@
 """The ReSTEM loop: sample slow queries and solutions, verify and filter them, learn from what was kept, and again.
 
 (A. Singh et al., Beyond Human Data: Scaling Self-Training for Problem-Solving with Language Models, 2023.) An iteration is an
-expectation step over a number of slow queries, one line of work for each engine, followed by a maximization step: the
+expectation step over a number of orders, dealt out to as many lines of work as there are engines, and a maximization step: the
 steering of the orders, and the pool of examples that a model is shown.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,9 +21,10 @@ from querywright.factory.folder import all_examples, journal_of, settle_plan, st
 from querywright.factory.journal import Journal, examples, products
 from querywright.factory.metrics import Metrics
 from querywright.factory.pool import Pool
+from querywright.factory.quotas import Quotas
 from querywright.factory.steering import Steering
 from querywright.factory.stock import DOMAINS
-from querywright.factory.values import Order, Plan, Product
+from querywright.factory.values import Example, Order, Plan, Product, Try
 from querywright.factory.workshop import Workshop, make
 from querywright.runs.files import write_json
 from querywright.workers import Worker
@@ -33,6 +34,13 @@ _SHOTS = 3
 """Examples of the pool that a model is shown with a question."""
 
 _ORDER_LIMIT_S = 120.0
+
+LEAST_SHARE = 0.4
+"""Of the time, which is dealt out to the engines alike; the rest goes to those that make more examples in a second."""
+
+_TRIED_S = 20.0
+_STAY_S = 60.0
+"""How far an engine may be ahead before a line leaves it: a process for another one has to start, and to open databases."""
 
 Watch = Callable[[Metrics, Product], None]
 """Is told of every order that is done."""
@@ -51,7 +59,7 @@ class _State:
     @classmethod
     def of(cls, plan: Plan, journal: Path) -> _State:
         """The state after all that the journal holds."""
-        state = cls(steering={engine: Steering() for engine in plan.engines}, next_number=dict.fromkeys(plan.engines, 0))
+        state = cls(steering={engine: Steering(engine) for engine in plan.engines}, next_number=dict.fromkeys(plan.engines, 0))
         done: dict[str, set[int]] = {engine: set() for engine in plan.engines}
         for product in products(journal):
             state.note(product)
@@ -63,7 +71,7 @@ class _State:
 
     def note(self, product: Product) -> None:
         self.metrics.add(product)
-        self.steering[product.order.engine].note(product, product.fate == "kept")
+        self.steering[product.order.engine].note(product)
         for example in product.examples:
             self.pool.add(example)
 
@@ -78,16 +86,39 @@ class _State:
         shown = [(one.slow, one.solution.text) for one in self.pool.examples(engine)[:_SHOTS]]
         return replace(order, shots=tuple(shown))
 
+    def engine(self, plan: Plan, last: str, working: Sequence[str]) -> str:
+        """The engine that a line works on next, which worked on ``last``: the more examples one makes in a second, the more time
+        it has.
+
+        With a model, whose answers and costs are kept by engine, each has a line of its own.
+        """
+        if "model" in plan.proposers:
+            return last
+        seconds, made = self.metrics.cpu_s, self.metrics.engines
+        rates = {name: (made[name] + _TRIED_S) / (seconds[name] + _TRIED_S) for name in plan.engines}
+        least = LEAST_SHARE / len(plan.engines)
+        shares = {name: least + (1 - LEAST_SHARE) * rate / sum(rates.values()) for name, rate in rates.items()}
+        owed = {name: (seconds[name] + working.count(name)) / shares[name] for name in plan.engines}
+        first = min(plan.engines, key=owed.__getitem__)
+        return first if owed[first] + _STAY_S < owed[last] else last
+
     def admitted(self, plan: Plan, product: Product) -> Product:
         """The product without examples that are there already or are too many of their kind by now."""
-        if not product.examples:
-            return product
-        first = product.examples[0]
+        quotas = self.metrics.quotas.copy()
+        return replace(product, tries=tuple(self._admitted(plan, one, quotas) for one in product.tries))
+
+    def _admitted(self, plan: Plan, one: Try, quotas: Quotas) -> Try:
+        if not one.examples:
+            return one
+        first = one.examples[0]
         if self.metrics.known(first.engine, first.fingerprint) or self.metrics.leaks(first):
-            return replace(product, fate="repeated", examples=())
-        kept = tuple(example for example in product.examples if self.metrics.quotas.admits(example))
-        room = plan.examples - self.metrics.examples
-        return replace(product, examples=kept[: max(0, room)], fate="kept" if kept else "quota")
+            return replace(one, fate="repeated", examples=())
+        kept = list[Example]()
+        for example in one.examples:
+            if quotas.total < plan.examples and quotas.admits(example):
+                quotas.add(example)
+                kept.append(example)
+        return replace(one, examples=tuple(kept), fate="kept" if kept else "quota")
 
 
 def run(plan: Plan, folder: Path, watch: Watch | None = None) -> dict[str, Any]:
@@ -113,14 +144,17 @@ def run(plan: Plan, folder: Path, watch: Watch | None = None) -> dict[str, Any]:
 
 
 def _products(plan: Plan, state: _State, place: Path) -> Iterator[Product]:
-    """What comes of the orders, in the order of completion, one order for each engine at a time."""
+    """What comes of the orders, in the order of completion; there are as many lines of work as engines."""
     began = time.monotonic()
     with _lines(plan, place) as lines, ThreadPoolExecutor(len(lines)) as threads:
-        working: dict[Future[Product], str] = {}
+        working: dict[Future[Product], tuple[int, str]] = {}
+        last = list(plan.engines)
         while True:
-            for engine in set(lines) - set(working.values()):
+            for number in {*range(len(lines))} - {number for number, _ in working.values()}:
                 if _wanted(plan, state, time.monotonic() - began):
-                    working[threads.submit(_made, lines[engine], state.order(plan, engine))] = engine
+                    last[number] = engine = state.engine(plan, last[number], [engine for _, engine in working.values()])
+                    order = state.order(plan, engine)
+                    working[threads.submit(_made, lines[number][engine], order)] = number, engine
             if not working:
                 return
             for future in wait(working, return_when=FIRST_COMPLETED).done:
@@ -128,21 +162,25 @@ def _products(plan: Plan, state: _State, place: Path) -> Iterator[Product]:
                 yield state.admitted(plan, future.result())
 
 
-def _made(line: Worker, order: Order) -> Product:
+def _made(worker: Worker, order: Order) -> Product:
     try:
-        return line.call(make, order, limit_s=_ORDER_LIMIT_S)
+        return worker.call(make, order, limit_s=_ORDER_LIMIT_S)
     except (StatementTimeout, WorkerLost) as error:
-        return Product(order, "failed", reason=error.message)
+        return Product(order, (Try("failed", reason=error.message),))
 
 
 @contextmanager
-def _lines(plan: Plan, place: Path) -> Iterator[dict[str, Worker]]:
-    """One worker process for each engine."""
-    lines = {engine: Worker(partial(Workshop, engine, plan, place / f"model_{engine}.jsonl")) for engine in plan.engines}
+def _lines(plan: Plan, place: Path) -> Iterator[list[dict[str, Worker]]]:
+    """Workers for each engine, one for each line of work; a worker's process starts with its first order."""
+    lines = [
+        {engine: Worker(partial(Workshop, engine, plan, place / f"model_{engine}.jsonl")) for engine in plan.engines}
+        for _ in plan.engines
+    ]
     with ExitStack() as closing, ExitStack() as killing:  # what is under way is not waited for when a run is broken off
-        for line in lines.values():
-            closing.callback(line.close)
-            killing.callback(line.kill)
+        for line in lines:
+            for worker in line.values():
+                closing.callback(worker.close)
+                killing.callback(worker.kill)
         yield lines
         killing.pop_all()
 
@@ -151,16 +189,16 @@ def _wanted(plan: Plan, state: _State, seconds: float) -> bool:
     """Whether another order is to be given."""
     if state.metrics.examples >= plan.examples or (plan.seconds is not None and seconds >= plan.seconds):
         return False
-    return plan.iterations is None or state.metrics.queries < plan.iterations * plan.queries
+    return plan.iterations is None or state.metrics.orders < plan.iterations * plan.queries
 
 
 def _iterations(plan: Plan, state: _State) -> int:
-    return state.metrics.queries // plan.queries
+    return state.metrics.orders // plan.queries
 
 
 def _maximize(plan: Plan, state: _State, place: Path, journal: Journal) -> None:
     """After each iteration: the figures and the pool are written, and every ten iterations a checkpoint."""
-    if state.metrics.queries % plan.queries:
+    if state.metrics.orders % plan.queries:
         return
     iterations = _iterations(plan, state)
     journal.sync()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import resource
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,14 +19,15 @@ _MEBIBYTE = 1 << 20
 
 @dataclass
 class Metrics:
-    """What was counted. ``slow`` and ``fast`` are the fingerprints of the examples' queries, ``held_out`` says of
-    each family of slow queries whether it is held out."""
+    """What was counted. ``slow`` and ``fast`` are the fingerprints of the examples' queries, ``held_out`` says of each family of
+    slow queries whether it is held out, ``cpu_s`` is by engine."""
 
     quotas: Quotas = field(default_factory=Quotas)
+    orders: int = 0
     queries: int = 0
     judged: int = 0
     seconds: float = 0.0
-    cpu_s: float = 0.0
+    cpu_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     fates: Counter[str] = field(default_factory=Counter)
     engines: Counter[str] = field(default_factory=Counter)
     transforms: Counter[str] = field(default_factory=Counter)
@@ -44,15 +45,17 @@ class Metrics:
 
     def add(self, product: Product) -> None:
         """Count an order that is done."""
-        self.queries += 1
-        self.judged += product.judged
+        self.orders += 1
         self.seconds += product.seconds
-        self.cpu_s += product.cpu_s
+        self.cpu_s[product.order.engine] += product.cpu_s
         self.calls += product.calls
         self.cost += product.cost
-        self.fates[product.fate] += 1
-        for example in product.examples:
-            self._add(example)
+        for one in product.tries:
+            self.queries += 1
+            self.judged += one.judged
+            self.fates[one.fate] += 1
+            for example in one.examples:
+                self._add(example)
 
     def _add(self, example: Example) -> None:
         solution = example.solution
@@ -88,10 +91,11 @@ class Metrics:
         count = self.examples
         mean = self.rewards / count if count else 0.0
         spread = math.sqrt(max(0.0, self.squares / count - mean**2)) if count else 0.0
-        seconds = self.seconds / max(1, lines)
+        seconds, cpu_s = self.seconds / max(1, lines), sum(self.cpu_s.values())
         return {
             "examples": count,
             "iterations": iterations,
+            "questions": self.orders,
             "slow_queries_tried": self.queries,
             "candidates_judged": self.judged,
             "success_rate": _rounded(self.fates["kept"] / self.queries if self.queries else 0.0),
@@ -102,9 +106,9 @@ class Metrics:
             "share_at_the_cap": _rounded(self.capped / count if count else 0.0),
             "speedup_range": [_rounded(self.lowest), _rounded(self.highest)] if count else [],
             "seconds": _rounded(seconds),
-            "cpu_seconds": _rounded(self.cpu_s),
+            "cpu_seconds": _rounded(cpu_s),
             "examples_an_hour": _rounded(3600 * count / seconds if seconds else 0.0),
-            "cpu_ms_an_example": _rounded(1000 * self.cpu_s / count if count else 0.0),
+            "cpu_ms_an_example": _rounded(1000 * cpu_s / count if count else 0.0),
             "model_calls": self.calls,
             "cost_usd": _rounded(self.cost),
             "peak_memory_mib": _rounded(_peak_bytes() / _MEBIBYTE),

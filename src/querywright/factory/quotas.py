@@ -24,7 +24,7 @@ HELD_OUT_SHARE = 0.05
 SCHEMA_SHARE = 0.4
 FREE = 12
 
-WANTED = {"3+-table join": 0.2, "window": 0.2, "CTE": 0.2}
+WANTED = {"3+-table join": 0.2, "window": 0.2, "CTE": 0.2, "set operation": 0.17}
 """Features that so many examples shall have."""
 
 
@@ -38,6 +38,13 @@ class Quotas:
     splits: Counter[str] = field(default_factory=Counter)
     schemas: Counter[str] = field(default_factory=Counter)
     features: Counter[str] = field(default_factory=Counter)
+
+    def copy(self) -> Quotas:
+        """The same counts, to be gone on with apart."""
+        return Quotas(self.total, *(Counter(counts) for counts in self._kinds()))
+
+    def _kinds(self) -> tuple[Counter[str], ...]:
+        return self.patterns, self.bands, self.splits, self.schemas, self.features
 
     def add(self, example: Example) -> None:
         """Count an example."""

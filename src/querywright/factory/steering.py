@@ -1,30 +1,37 @@
 """The maximization step of a run without a model: what yielded examples is ordered more often.
 
 The yield of a shape of query, and of a habit in queries of a shape, is the share of its latest tries that ended as an example.
-What a quota refuses counts as a failure, so that the orders move on to kinds of which there are too few. Shapes that bring wanted
+What a quota refuses counts for less, so that the orders move on to kinds of which there are too few. Shapes that bring wanted
 features get more weight as long as these fall short.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from random import Random
 
 from querywright.antipatterns.driver import antipatterns
 from querywright.antipatterns.protocol import Severity
+from querywright.factory.curing import cures
 from querywright.factory.quotas import Quotas
 from querywright.factory.values import CURRICULUM, Order, Plan, Product
 from querywright.generation.identity import HELD_OUT
 from querywright.generation.inject import NEVER
 from querywright.generation.queries import shapes
 
-EXPLORING = 0.08
+EXPLORING = 0.05
 """The share of orders that try anything: what never worked may work once the quotas have changed."""
 
-HOPELESS = 0.1
-"""A habit that yields less in queries of a shape is put into them by exploring orders only."""
+HOPELESS = 0.2
+"""A habit that yields less than this share of what the best one does in a shape is put into it by exploring orders only."""
+
+REFUSED = 0.4
+"""What an example that a quota refused counts for: its kind moves back, and stays at hand for when there is room again."""
 
 _MEMORY = 0.97
 """What a try counts after each further one of its kind: the latest thirty or so decide."""
@@ -34,10 +41,13 @@ _FAMILIAR = 12
 
 _PRIOR_TRIES = 3.0
 _SHAPE_PRIOR = 0.3
-_PRIORS: dict[Severity, float] = {"critical": 0.5, "high": 0.4, "medium": 0.2, "low": 0.06}
-"""The yield that is expected of a habit before it was tried, by its severity."""
+_PRIORS: dict[Severity, float] = {"critical": 0.5, "high": 0.4, "medium": 0.25, "low": 0.06}
+"""The yield that is expected of a habit by its severity, before it was tried and where nothing was measured."""
 
 _LIFT = 15.0
+_UNCURED = 0.1
+"""How often a habit that no transform cures goes in beside another one; 1: as often as one that no example has."""
+
 _ALL = "all"
 _START = 2
 _TIERS = len(CURRICULUM) - 1
@@ -49,7 +59,7 @@ class _Yield:
     tries: float = 0.0
     kept: float = 0.0
 
-    def note(self, kept: bool) -> None:
+    def note(self, kept: float) -> None:
         self.tries = self.tries * _MEMORY + 1
         self.kept = self.kept * _MEMORY + kept
 
@@ -59,25 +69,39 @@ class _Yield:
 
 @dataclass
 class Steering:
-    """What is known of the yields of one engine: by habit, by habit in a shape, by shape; and which sizes of data worked."""
+    """What is known of one engine.
 
+    Yields by habit, by habit in a shape, and by shape; which sizes of data worked; how many examples apply a transform; which
+    habits went into queries of a shape, and what features those had; which shapes a schema has no tables for.
+    """
+
+    engine: str = ""
     habits: dict[str, _Yield] = field(default_factory=lambda: defaultdict(_Yield))
     pairs: dict[tuple[str, str], _Yield] = field(default_factory=lambda: defaultdict(_Yield))
     shapes: dict[str, _Yield] = field(default_factory=lambda: defaultdict(_Yield))
     tiers: Counter[int] = field(default_factory=Counter)
+    applied: Counter[str] = field(default_factory=Counter)
+    fitting: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    impossible: set[tuple[str, str]] = field(default_factory=set)
     drafted: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-    def note(self, product: Product, kept: bool) -> None:
+    def note(self, product: Product) -> None:
         """Learn from what came of an order; the habit that went in first is the one that was to make the query slow."""
-        for habit in product.injected[:1]:
-            self.habits[habit].note(kept)
-            self.pairs[product.shape, habit].note(kept)
-        if product.shape:
-            self.shapes[product.shape].note(kept)
-        for example in product.examples if kept else ():
-            self.tiers[example.tier] += 1
-        if product.injected:
-            self.drafted[product.shape].update((*product.features, _ALL))
+        if product.shape and product.order.shape and product.shape != product.order.shape:
+            self.impossible.add((product.order.schema, product.order.shape))
+        for one in product.tries:
+            kept = {"kept": 1.0, "quota": REFUSED}.get(one.fate, 0.0)
+            for habit in one.injected[:1]:
+                self.habits[habit].note(kept)
+                self.pairs[product.shape, habit].note(kept)
+            if product.shape:
+                self.shapes[product.shape].note(kept)
+            for example in one.examples:
+                self.tiers[example.tier] += 1
+                self.applied.update(example.solution.transforms)
+            if one.injected:
+                self.drafted[product.shape].update((*one.features, _ALL))
+                self.fitting[product.shape].update(one.injected)
 
     def order(self, plan: Plan, engine: str, number: int, schemas: Iterable[str], quotas: Quotas) -> Order:
         """The next order, which depends on nothing but the arguments and what was learned."""
@@ -88,28 +112,62 @@ class Steering:
         if self.tiers.total() >= 2 * _TIERS:
             tier = dice.choices(range(_TIERS), [0.3 + self.tiers[tier] for tier in range(_TIERS)])[0]
         exploring = dice.random() < EXPLORING
-        names = sorted(shapes())
-        lacking = quotas.lacking()
-        wanted = [1.0 if exploring else self.shapes[name].rate(_SHAPE_PRIOR) ** 2 * self._lift(name, lacking) for name in names]
+        names = [name for name in sorted(shapes()) if (schema, name) not in self.impossible]
+        lacking, known = quotas.lacking(), _measured(self.engine, "shapes")
+        rates = {name: self.shapes[name].rate(known.get(name, _SHAPE_PRIOR)) for name in names}
+        wanted = [1.0 if exploring else rates[name] ** 2 * self._lift(name, lacking) for name in names]
         shape = dice.choices(names, wanted)[0]
-        return Order(engine, number, schema, tier, shape, tuple(self._weights(shape, exploring)), quotas.closed())
+        return Order(
+            engine,
+            number,
+            schema,
+            tier,
+            shape,
+            tuple(self._weights(shape, exploring)),
+            self._beside(shape, exploring, dice),
+            quotas.closed(),
+        )
 
     def _weights(self, shape: str, exploring: bool) -> Iterable[tuple[str, float]]:
+        rates = {habit: self._rate(shape, habit) for habit in antipatterns() if habit not in NEVER}
+        known = self.shapes[shape].tries >= _FAMILIAR
+        fitting = {habit: rate for habit, rate in rates.items() if not known or self.pairs[shape, habit].tries > 0}
+        best = max(fitting.values(), default=1.0)
         for habit in antipatterns():
-            rate = self._rate(shape, habit)
-            fits = self.pairs[shape, habit].tries > 0 or self.shapes[shape].tries < _FAMILIAR
-            if habit in NEVER:
-                yield habit, 0.0
-            elif exploring:
-                yield habit, 1.0
+            relative = fitting.get(habit, 0.0) / best
+            if exploring:
+                yield habit, 0.0 if habit in NEVER else 1.0
             else:
-                yield habit, round(rate**2, 5) if fits and rate >= HOPELESS else 0.0
+                yield habit, round(relative**2, 5) if relative >= HOPELESS else 0.0
+
+    def _beside(self, shape: str, exploring: bool, dice: Random) -> tuple[str, ...]:
+        """Habits to put in beside another one, in random order: first those of which few examples show the cure.
+
+        Once enough queries of the shape were made, these are the ones that went into some of them.
+        """
+        seen = self.fitting[shape]
+        known = self.drafted[shape][_ALL] >= _FAMILIAR and not exploring
+        drawn = {
+            habit: dice.expovariate(1 / (1 + self.applied[cure[0]]) if (cure := cures()[habit]) else _UNCURED)
+            for habit in antipatterns()
+            if habit not in NEVER and (seen[habit] or not known)
+        }
+        return tuple(sorted(drawn, key=drawn.__getitem__))
 
     def _rate(self, shape: str, habit: str) -> float:
         """The yield of a habit in a shape, which is expected to be that of the habit in general."""
-        return self.pairs[shape, habit].rate(self.habits[habit].rate(_PRIORS[antipatterns()[habit].SEVERITY]))
+        expected = _measured(self.engine, "habits").get(habit, _PRIORS[antipatterns()[habit].SEVERITY])
+        return self.pairs[shape, habit].rate(self.habits[habit].rate(expected))
 
     def _lift(self, shape: str, lacking: Mapping[str, float]) -> float:
         """How much more a shape is ordered because the queries drafted in it have features that are lacking."""
         seen = self.drafted[shape]
         return 1.0 + _LIFT * max(short * seen[name] / max(1, seen[_ALL]) for name, short in lacking.items())
+
+
+@cache
+def _measured(engine: str, kind: str) -> dict[str, float]:
+    """Yields that earlier runs had on an engine, by habit or by shape."""
+    path = Path(__file__).with_name("yields.json")
+    found: dict[str, dict[str, dict[str, float]]] = json.loads(path.read_text(encoding="utf-8"))
+    return found.get(engine, {}).get(kind, {})

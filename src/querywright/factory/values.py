@@ -16,9 +16,9 @@ Split = Literal["train", "validation", "test"]
 Fate = Literal["kept", "unsuitable", "too fast", "too slow", "no gain", "not verified", "repeated", "quota", "failed"]
 """What became of a slow query.
 
-``unsuitable``: no habit could be put in; ``too fast`` and ``too slow``: there is nothing to measure, or too much; ``no gain``: no
-solution reached the threshold; ``not verified``: the only ones that did were not accepted by the judge; ``repeated``: its
-fingerprint was there already; ``quota``: its kind is full; ``failed``: the engine refused it.
+``unsuitable``: no habit could be put in, or its split or pattern is full; ``too fast`` and ``too slow``: there is nothing to
+measure, or too much; ``no gain``: no solution reached the threshold; ``not verified``: the judge did not accept those that did;
+``repeated``: its fingerprint was there already; ``quota``: its kind is full; ``failed``: the engine refused it.
 """
 
 CURRICULUM = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -30,7 +30,7 @@ class Plan:
     """What a run is asked for; all of it stands in the run's folder.
 
     ``examples``, ``iterations`` and ``seconds`` end the run, whichever comes first. ``databases`` are specifications of the
-    user's own databases; empty for the five domain schemas. ``queries`` is the number of slow queries in an iteration.
+    user's own databases; empty for the five domain schemas. ``queries`` is the number of orders in an iteration.
     """
 
     engines: tuple[str, ...] = ("duckdb", "sqlite")
@@ -50,10 +50,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One slow query to be made and solved; everything but what the data and the clock decide follows from it.
+    """One question, for which slow queries are to be made and solved; what the data and the clock do not decide follows from it.
 
-    ``number`` counts the orders of an engine. ``weights`` say how often habits are to be put in (0: never), ``closed`` names the
-    patterns, bands of speedup and splits of which there are enough. ``shots`` are slow and fast queries for a model to see.
+    ``number`` counts the orders of an engine. ``weights`` say how often habits are to be put in first (0: never), ``beside``
+    names those that may accompany one, ``closed`` the patterns, bands of speedup and splits of which there are enough. ``shots``
+    are slow and fast queries for a model to see.
     """
 
     engine: str
@@ -62,6 +63,7 @@ class Order:
     tier: int
     shape: str = ""
     weights: tuple[tuple[str, float], ...] = ()
+    beside: tuple[str, ...] = ()
     closed: frozenset[str] = frozenset()
     shots: tuple[tuple[str, str], ...] = ()
 
@@ -130,22 +132,43 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """What came of an order, and its examples, more than one in stage 1 only.
+class Try:
+    """What became of one slow query: its examples are more than one in stage 1 only.
 
-    ``features`` are those of the query that was drafted, ``seconds`` and ``cpu_s`` what the order took, ``judged`` the solutions
-    that went to the judge, ``calls`` of a model cost ``cost`` US dollars.
+    ``injected`` are the habits that were put in, ``features`` those of the query, ``judged`` counts the solutions that went
+    to the judge.
     """
 
-    order: Order
     fate: Fate
-    shape: str = ""
     injected: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    judged: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What came of an order: at least one try, each with another slow query for the same question.
+
+    ``seconds`` and ``cpu_s`` are what the order took; ``calls`` of a model cost ``cost`` US dollars.
+    """
+
+    order: Order
+    tries: tuple[Try, ...]
+    shape: str = ""
     seconds: float = 0.0
     cpu_s: float = 0.0
-    judged: int = 0
     calls: int = 0
     cost: float = 0.0
-    reason: str = ""
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """The examples of all tries."""
+        return tuple(example for one in self.tries for example in one.examples)
+
+    @property
+    def fate(self) -> Fate:
+        """The best that became of it."""
+        fates = [one.fate for one in self.tries]
+        return "kept" if "kept" in fates else fates[-1]

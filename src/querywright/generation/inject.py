@@ -6,7 +6,7 @@ clean query is the way back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -21,6 +21,9 @@ from querywright.sql.schema import Schema
 
 NEVER = frozenset({"random_order"})
 """Habits that leave the answer to chance."""
+
+_TRIED = 5
+"""Anti-patterns that are tried beside the first one: most do not fit a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +55,55 @@ def inject_habits(
     ``random`` decides which are tried first, those with larger ``weights`` (1 where there is none; 0: never) more often. An
     injection that breaks its contract on this query is left out.
     """
-    written: exp.Query | None = None
-    current, done = tree, list[str]()
+    added = _added((tree, tree), schema, dialect, _order(random, weights or {}), count)
+    return _finished(*added, schema, dialect) if added is not None else None
+
+
+def injections(
+    tree: exp.Query,
+    schema: Schema,
+    dialect: str,
+    random: Random,
+    weights: Mapping[str, float] | None = None,
+    beside: Sequence[str] = (),
+    further: Callable[[str], int] = lambda first: 0,
+) -> Iterator[Injected]:
+    """Different slow queries for one clean query, each with another anti-pattern first, in the order of `inject_habits`.
+
+    It is accompanied by up to as many of those ``beside``, the first ones that fit, as ``further`` says of it.
+    """
     for name in _order(random, weights or {}):
+        first = _added((tree, tree), schema, dialect, [name], 1)
+        if first is None:
+            continue
+        count = further(name)
+        others = [other for other in beside if other != name]
+        more = _added(first[:2], schema, dialect, others[:_TRIED], count) if count else None
+        written, current, _ = more or first
+        yield _finished(written, current, (*first[2], *(more[2] if more else ())), schema, dialect)
+
+
+_Added = tuple[exp.Query, exp.Query, tuple[str, ...]]
+"""A query as written and qualified, and the anti-patterns that went in."""
+
+
+def _added(query: tuple[exp.Query, exp.Query], schema: Schema, dialect: str, names: Iterable[str], count: int) -> _Added | None:
+    """The query, given as written and qualified, with the first ``count`` anti-patterns that can be put in; None without any."""
+    (written, current), done = query, list[str]()
+    for name in names:
         if len(done) == count:
             break
         further = _injected(current, schema, dialect, name)
         if further is not None:
             written = further
-            current = qualify(written, schema, dialect, tree.named_selects)
+            current = qualify(written, schema, dialect, current.named_selects)
             done.append(name)
-    if written is None:
-        return None
+    return (written, current, tuple(done)) if done else None
+
+
+def _finished(written: exp.Query, current: exp.Query, done: tuple[str, ...], schema: Schema, dialect: str) -> Injected:
     found = tuple(habits(current, written, schema, dialect))
-    text = written.sql(dialect, pretty=True)
-    return Injected(text, current, fingerprint(current, dialect), tuple(done), found)
+    return Injected(written.sql(dialect, pretty=True), current, fingerprint(current, dialect), done, found)
 
 
 def injectable(tree: exp.Query, schema: Schema, dialect: str) -> tuple[str, ...]:

@@ -57,6 +57,15 @@ class Joined:
         return "\n".join([f"FROM {first.table.name} AS {first.alias}", *self.joins])
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Outer joins with rows that another one leads to: their lines, the columns that are shown of them, and words for these."""
+
+    joins: str
+    columns: tuple[str, ...]
+    words: str
+
+
 @dataclass
 class Scene:
     """The schema, its data, and the dice; ``taken`` are the aliases that are in use."""
@@ -141,6 +150,17 @@ class Scene:
             entries.append(new)
             joins.append(f"{'LEFT JOIN' if outer else 'JOIN'} {parent.name} AS {new.alias} ON {linked(key, entry, new)}")
         return Joined(tuple(entries), tuple(joins))
+
+    def beside(self, first: Entry, count: int) -> Beside:
+        """A column of each of up to ``count`` rows that ``first`` leads to, directly or by another one of them."""
+        joined = self.joined(first, 1 + count, left=1.0)
+        columns, asked = list[str](), list[str]()
+        for number, entry in enumerate(joined.entries[1:], 1):
+            for name in self.shown(entry, 1):
+                columns.append(f"{entry.column(name)} AS {entry.words.replace(chr(39), '').split()[-1]}_{number}_{name}")
+                asked.append(f"the {phrase(entry.table, name)} of the {entry.words}")
+        words = f", with {listed(asked)}" if asked else ""
+        return Beside("".join(f"\n{join}" for join in joined.joins), tuple(columns), words)
 
     def child(self, parent: Entry, referring: tuple[Table, ForeignKey]) -> tuple[Entry, list[Condition]]:
         """A table whose rows refer to ``parent``, and words for how they do where that is not plain."""
@@ -231,7 +251,7 @@ class Scene:
     def _moment(self, column: str, words: str, table: Table, name: str, seen: ColumnStatistics) -> Condition:
         day = date.fromisoformat(str(self.random.choice(seen.values)))
         stamp = self.moment(table, name)
-        said = words if words.endswith(("ed", "login")) else f"with a {words}"
+        said = words if words.split()[0].endswith("ed") or words.endswith("login") else f"with a {words}"
         turn = self.random.random()
         if turn < 0.35:
             later = day.replace(year=day.year + 1, month=1, day=1).isoformat()

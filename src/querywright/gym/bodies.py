@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from querywright.databases.opening import open_database
+from querywright.engines.session import Host
 from querywright.gym.episodes import Episode
 from querywright.gym.leaderboard import Standing
 from querywright.gym.schema_text import schema_text
@@ -23,7 +24,8 @@ def schema_info(database: str, *hidden: str) -> str:
 
     Builds those that have not been built yet. Raises `DatabaseError`.
     """
-    return schema_text(weakest(open_database(name).schema for name in (database, *hidden)).tables)
+    with Host() as host:
+        return schema_text(weakest(open_database(name, host=host).schema for name in (database, *hidden)).tables)
 
 
 @lru_cache(maxsize=256)

@@ -7,8 +7,7 @@ how many drafts a task takes. Built tasks lie in the cache and belong to the gym
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sqlglot import exp
@@ -16,7 +15,8 @@ from sqlglot import exp
 from querywright.antipatterns.driver import antipatterns
 from querywright.generation.identity import split_of, task_id
 from querywright.gym.certifying import Certifier, Uncertified
-from querywright.gym.drafting import SOURCES, Draft, Drafting
+from querywright.gym.drafting import Draft, Drafting
+from querywright.gym.sources import SOURCES
 from querywright.gym.tried import Tried, read_tried
 from querywright.gym.values import Difficulty, Reference, Task
 from querywright.runs.files import append_line
@@ -43,43 +43,38 @@ def build(
     """
     done = read_tried(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    drafting = Drafting(certifier, seed, sources)
+    drafting = Drafting(certifier.databases, seed, sources)
+    built = {tried.task.id: tried.task for tried in done if tried.task is not None}
     number = max((tried.number for tried in done), default=-1) + 1
-    while sum(1 for tried in done if tried.task is not None) < count and not stop():
-        done.append(_tried(drafting, number, done, seed))
-        append_line(path, to_json(done[-1]))
-        listen(done[-1])
+    while len(built) < count and not stop():
+        tried = _tried(drafting, certifier, number, built, seed)
+        append_line(path, to_json(tried))
+        listen(tried)
+        if tried.task is not None:
+            built[tried.task.id] = tried.task
         number += 1
-    return tuple(tried.task for tried in done if tried.task is not None)
+    return tuple(built.values())
 
 
-def _tried(drafting: Drafting, number: int, done: Sequence[Tried], seed: int) -> Tried:
+def _tried(drafting: Drafting, certifier: Certifier, number: int, built: Mapping[str, Task], seed: int) -> Tried:
     began = time.monotonic()
-    certified = Counter(name for tried in done if tried.task is not None for name in tried.injected)
-    draft = drafting.draft(number, certified)
+    draft = drafting.draft(number)
     if draft is None:
-        return Tried(number, drafting.sources[number % len(drafting.sources)], refused="There was nothing to draft.")
-    identity = task_id(draft.slow.fingerprint, draft.schema, seed)
-    if any(tried.task is not None and tried.task.id == identity for tried in done):
+        return Tried(number, drafting.source(number), refused="There was nothing to draft.")
+    if task_id(draft.slow.fingerprint, draft.schema, seed) in built:
         return Tried(number, draft.source, draft.slow.injected, refused="It repeats another one.")
-    outcome = _certified(drafting.certifier, draft, seed)
-    seconds = round(time.monotonic() - began, 2)
-    if isinstance(outcome, Uncertified):
-        return Tried(number, draft.source, draft.slow.injected, refused=outcome.reason, seconds=seconds)
-    return Tried(number, draft.source, draft.slow.injected, outcome, seconds=seconds)
+    outcome = _certified(certifier, draft, seed)
+    refused, task = (outcome.reason, None) if isinstance(outcome, Uncertified) else ("", outcome)
+    return Tried(number, draft.source, draft.slow.injected, task, refused, round(time.monotonic() - began, 2))
 
 
 def _certified(certifier: Certifier, draft: Draft, seed: int) -> Task | Uncertified:
-    """The draft as a task, on the first database on which it takes neither too long nor no time."""
-    last = Uncertified("There is no database.")
-    for visible, hidden in SOURCES[draft.source]:
-        outcome = certifier.certify(draft.slow.sql, [draft.clean] if draft.clean else [], visible, hidden[0], draft.rules_s)
-        if isinstance(outcome, Reference):
-            return task_of(draft, outcome, visible, hidden, seed)
-        last = outcome
-        if not outcome.too_slow:
-            break
-    return last
+    """The draft as a task, on the database on which it takes neither too long nor next to nothing."""
+    place = certifier.placed(draft.slow.sql, SOURCES[draft.source])
+    if isinstance(place, Uncertified):
+        return place
+    outcome = certifier.certify(draft.slow.sql, [draft.clean] if draft.clean else [], *place, draft.rules_s)
+    return outcome if isinstance(outcome, Uncertified) else task_of(draft, outcome, *place, seed)
 
 
 def task_of(draft: Draft, reference: Reference, visible: str, hidden: tuple[str, ...], seed: int) -> Task:

@@ -43,6 +43,10 @@ class Examining(Protocol):
         """The engine's plan of ``sql`` on the task's database, "" where there is none."""
         ...
 
+    def expect(self, task: Task) -> None:
+        """An answer to ``task`` will come soon; returns at once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Episode:
@@ -128,6 +132,7 @@ class Gym:
             self._open[episode.id] = _Open(episode, client, self._clock())
             if len(self._open) > self._most:
                 self._close_one_of_many()
+        self.examiner.expect(episode.task)
         return episode
 
     def step(self, episode_id: str, answer: Answer) -> StepResult:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from itertools import count
 from types import TracebackType
 
@@ -18,8 +20,9 @@ from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.engines.protocol import Limits, PlanNode
 from querywright.engines.session import Host, Session
-from querywright.errors import ExecutionError, QueryError, StatementError, WorkerLost
+from querywright.errors import ExecutionError, QueryError, QuerywrightError, StatementError, WorkerLost
 from querywright.gym.disclosure import shown_error, shown_reason
+from querywright.gym.expecting import Expecting
 from querywright.gym.literals import novel_literals
 from querywright.gym.sandbox import check, check_reading, pure_functions, serialized
 from querywright.gym.values import Examination, Task
@@ -41,19 +44,23 @@ _SCRATCH_LIMIT_S = 5.0
 _MOST_CHARACTERS = 30_000_000
 """Of all texts whose examinations are remembered."""
 
+_IN_USE_S = 60.0
+"""A task that nothing came for in so many seconds may be closed for one that is expected."""
+
 _LANES = 2
 """Processes among which witness databases are dealt out; the first one also holds the tasks' databases."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Open:
-    """An open task: its case, and what its texts are recognized by."""
+    """An open task: its case, what its texts are recognized by, and when it was ``used`` last."""
 
     case: StepCase
     schema: Schema
     original: str
     reference: str
     stack: ExitStack
+    used: float = field(default_factory=time.monotonic)
 
 
 class Examiner:
@@ -93,6 +100,8 @@ class Examiner:
         self._numbers = count()
         self._turn = threading.Lock()
         self._reading = threading.Lock()
+        self._asking = 0
+        self._expected = Expecting(self._prepare_expected)
 
     def __enter__(self) -> Examiner:
         return self
@@ -102,6 +111,7 @@ class Examiner:
 
     def close(self) -> None:
         """End the worker process."""
+        self._expected.close()
         with self._turn:
             self._start_over()
 
@@ -109,6 +119,21 @@ class Examiner:
         """Open a task now, so that its first answer is examined as fast as the others."""
         with self._turn:
             self._opened(task)
+
+    def expect(self, task: Task) -> None:
+        """Open a task beside the caller, for its first answer will come soon.
+
+        Of several wishes the latest counts, and none delays an answer that is there already or closes a task that is in use.
+        """
+        self._expected.wish(task)
+
+    def _prepare_expected(self, task: Task) -> None:
+        if self._asking or task.id in self._tasks:
+            return
+        with self._turn, suppress(QuerywrightError):  # what is wrong with the task is said again at its first answer
+            full = len(self._tasks) >= self._open_tasks
+            if not full or time.monotonic() - next(iter(self._tasks.values())).used > _IN_USE_S:
+                self._opened(task)
 
     def examine(self, task: Task, sql: str, work: bool = False) -> Examination:
         """What is true of ``sql`` as an answer to ``task``; with ``work`` also the ratio of rows that the plans process.
@@ -118,7 +143,7 @@ class Examiner:
         key = (task.id, sql.strip(), work)
         if known := self._known(key):
             return known
-        with self._turn:
+        with self._counted(), self._turn:
             if known := self._known(key):  # somebody else asked the same meanwhile
                 return known
             found = self._examined_twice(task, sql.strip(), work)
@@ -135,6 +160,17 @@ class Examiner:
                 return _plan_text(opened.case.visible.session.explain(sql, limit_s=self._limit_s))
             except ExecutionError:
                 return ""
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Somebody waits for an answer meanwhile."""
+        with self._reading:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._reading:
+                self._asking -= 1
 
     def _known(self, key: tuple[str, str, bool]) -> Examination | None:
         with self._reading:
@@ -225,6 +261,7 @@ class Examiner:
             self._start_over()
         if task.id in self._tasks:
             self._tasks.move_to_end(task.id)
+            self._tasks[task.id].used = time.monotonic()
             return self._tasks[task.id]
         while len(self._tasks) >= self._open_tasks:
             _, oldest = self._tasks.popitem(last=False)
@@ -255,7 +292,7 @@ class Examiner:
 
     def _bench(self, specification: str) -> Bench:
         if specification not in self._databases:
-            database = open_database(specification)
+            database = open_database(specification, host=self._hosts[0])
             session = Session(database.location, self._limits, self._hosts[0]).__enter__()
             self._databases[specification] = (database, session)
         database, session = self._databases[specification]

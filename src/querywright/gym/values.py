@@ -18,7 +18,8 @@ Difficulty = Literal["easy", "medium", "medium-hard", "hard", "expert"]
 class Reference:
     """A rewrite of a task's query that was verified and measured: proof that there is something to gain.
 
-    ``speedup`` is the lower bound of the measured ratio; ``transforms`` the steps that led there, empty where a person wrote it.
+    ``speedup`` is what it gains for sure on the visible and on a hidden database; ``transforms`` the steps that led there, empty
+    where a person wrote it.
     """
 
     sql: str

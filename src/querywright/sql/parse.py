@@ -46,9 +46,7 @@ def _extreme(kind: type[exp.Max] | type[exp.Min]) -> Callable[[list[exp.Expr]], 
 
 
 DuckDBParser.FUNCTIONS = {**DuckDBParser.FUNCTIONS, "MAX": _extreme(exp.Max), "MIN": _extreme(exp.Min)}
-DuckDBParser.FUNCTION_PARSERS = {
-    name: read for name, read in DuckDBParser.FUNCTION_PARSERS.items() if name not in ("MAX", "MIN")
-}
+DuckDBParser.FUNCTION_PARSERS = {name: read for name, read in DuckDBParser.FUNCTION_PARSERS.items() if name not in ("MAX", "MIN")}
 
 DEEPEST = 120
 """Deeper nesting than any person writes would exhaust the stack of the compiled parser, which ends the process."""

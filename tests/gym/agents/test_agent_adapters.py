@@ -99,6 +99,9 @@ def test_rewards_of_completions(desk: LocalGym) -> None:
         ],
         task_id=[TASK] * 4,
         difficulty=["easy"] * 4,
+        completion_ids=[[1]] * 4,
+        trainer_state=None,
+        log_extra=metrics.__setitem__,
         log_metric=metrics.__setitem__,
     )
     assert scores[0] == scores[1] and scores[0] is not None and scores[0] > FLOOR

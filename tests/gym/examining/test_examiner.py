@@ -135,3 +135,27 @@ def test_the_floor_is_what_noise_earns(examiner: Examiner) -> None:
     assert found.match
     score = reward(T4, found).score
     assert score == FLOOR if found.speedup == 1.0 else score != FLOOR
+
+
+def test_a_task_that_is_expected_is_open_when_its_answer_comes() -> None:
+    small = task("expected", "SELECT COUNT(*) AS n FROM users")
+    with Examiner(threads=1, witnesses=6) as own:
+        own.expect(small)
+        assert own.examine(small, small.sql).unchanged
+        opened = own._tasks[small.id]
+        own.expect(small)
+        own._expected.close()  # waits for what was begun
+        assert own._tasks[small.id] is opened
+
+
+def test_what_is_expected_closes_no_task_in_use() -> None:
+    first, second = (task(name, f"SELECT COUNT(*) AS n FROM {name}") for name in ("users", "products"))
+    with Examiner(threads=1, witnesses=6, open_tasks=1) as own:
+        own.prepare(first)
+        own._prepare_expected(second)
+        assert list(own._tasks) == [first.id]
+        own._tasks[first.id].used -= 3600
+        own._prepare_expected(second)
+        assert list(own._tasks) == [second.id]
+        own._tasks[second.id].used -= 3600
+        own._prepare_expected(replace(first, id="broken", sql="SELECT nothing"))  # its answers will tell

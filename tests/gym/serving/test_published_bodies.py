@@ -106,7 +106,7 @@ def test_a_printed_line_with_its_gap_says_what_is_missing(address: str) -> None:
 def test_root(client: httpx.Client) -> None:
     body = client.get("/").json()
     assert set(body) == {"status", "environment", "version", "unique_feature", "table_stats", "tasks"}
-    assert body["table_stats"] == {"users": 10_000, "orders": 500_000, "products": 1_000, "events": 1_000_000}
+    assert body["table_stats"] == {"users": 500, "orders": 25_000, "products": 100, "events": 50_000}
     assert tuple(body["tasks"]) == TASKS
 
 
@@ -116,7 +116,7 @@ def test_reset(client: httpx.Client) -> None:
     assert set(body) == {*OBSERVATION, "episode_id"}
     assert body["step_count"] == 0 and body["max_steps"] == 4 and body["difficulty"] == "medium"
     assert body["issues_found_so_far"] == [] and body["last_execution"] is None
-    assert "Table: orders (500,000 rows)" in body["schema_info"]
+    assert "Table: orders (25,000 rows)" in body["schema_info"]
     assert answer.cookies["episode_id"] == body["episode_id"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -11,7 +11,9 @@ from live_server import serving
 
 from querywright.gym.rewards.verified import FLOOR
 from querywright.gym.server.service import open_service
+from querywright.gym.tasks import driver
 from querywright.gym.tasks.driver import find_task
+from querywright.gym.values import Task
 
 TASK = "task_1_basic_antipatterns"
 FASTER = (
@@ -24,11 +26,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that examines; its timing lock is its own."""
+def real(tmp_path_factory: pytest.TempPathFactory, whole_tasks: Mapping[str, Task]) -> Iterator[str]:
+    """The address of a server that examines, on all the data; its timing lock is its own."""
     folder = tmp_path_factory.mktemp("gym")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
+        patch.setattr(driver, "all_tasks", lambda: whole_tasks)
         with serving(open_service(leaderboard=folder / "leaderboard.sqlite")) as address:
             yield address
 

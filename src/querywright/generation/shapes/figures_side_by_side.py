@@ -10,7 +10,7 @@ from querywright.generation.words import listed, phrase, plural
 def draw(scene: Scene) -> Drawn:
     """SELECT COUNT(*) FILTER (WHERE …), SUM(x) FILTER (WHERE …), … in one row."""
     entry = scene.start("category", keyed=False)
-    joined = scene.joined(entry, scene.random.choice((1, 1, 2)), left=0.0)
+    joined = scene.joined(entry, scene.random.choice((1, 1, 2, 3, 3, 4)), left=0.0)
     measures = scene.columns(entry.table, "measure")
     figures: list[str] = []
     asked: list[str] = []

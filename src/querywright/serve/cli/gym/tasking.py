@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections import Counter
@@ -17,6 +18,9 @@ from querywright.gym.sources import SOURCES
 from querywright.gym.tasks.driver import tasks
 from querywright.gym.tried import Tried, build_path
 from querywright.gym.values import Split, Task
+
+_COLLECTION = (50_000, 20, 100)
+"""Thresholds of the garbage collector: query trees are thousands of small objects."""
 
 
 def show_tasks(split: str | None, family: str | None, as_json: bool) -> int:
@@ -48,6 +52,7 @@ def build_tasks(count: int, seed: int, sources: str | None, seconds: float | Non
     def stop() -> bool:
         return seconds is not None and time.monotonic() - began >= seconds
 
+    gc.set_threshold(*_COLLECTION)
     with Certifier() as certifier:
         built = build(path, count, seed, certifier, chosen, _show, stop)
     print(f"{len(built)} tasks of seed {seed} in {path}. {_counted(built)}")
