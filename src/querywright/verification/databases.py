@@ -152,17 +152,41 @@ class Builder:
 
     def child(self, parent: Witness) -> Witness:
         """A changed copy of a database: where few databases give an answer, those that do are bred."""
-        rows = {
+        rows = self.copied(parent)
+        for _ in range(self.rng.choice((1, 1, 2, 3, 5))):
+            self.change(rows)
+        self.repair(rows)
+        return Witness(self.ordered(rows), parent.parameters)
+
+    def leveled(self, parent: Witness, turn: int) -> Witness:
+        """A copy in which a column holds one of the constants that it is compared with in all rows, each constant in its turn.
+
+        Reaches results that need the same rare value in several rows at once, which no change of single rows does.
+        """
+        compared = [
+            (*place, value)
+            for place, values in self.hints.items()
+            for value in values
+            if place in self.kinds and not self.in_key(*place)
+        ]
+        if not compared:
+            return self.child(parent)
+        name, column, value = compared[turn % len(compared)]
+        rows = self.copied(parent)
+        for row in rows[name]:
+            row[column] = value
+        self.repair(rows)
+        return Witness(self.ordered(rows), parent.parameters)
+
+    def copied(self, parent: Witness) -> dict[str, list[Cells]]:
+        """Rows of a database by column, at most so many of each table as are bred."""
+        return {
             name: [
                 dict(zip((c.name.lower() for c in table.columns), row, strict=True))
                 for row in self.rng.sample(parent.rows[name], min(len(parent.rows[name]), self.most_bred))
             ]
             for name, table in self.tables.items()
         }
-        for _ in range(self.rng.choice((1, 1, 2, 3, 5))):
-            self.change(rows)
-        self.repair(rows)
-        return Witness(self.ordered(rows), parent.parameters)
 
     def ordered(self, rows: Mapping[str, Sequence[Cells]]) -> dict[str, tuple[tuple[Value, ...], ...]]:
         """Rows with their cells in the order of the table's columns."""

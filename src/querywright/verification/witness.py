@@ -45,6 +45,7 @@ SURVIVED = -1
 """No database tells a mutant apart."""
 
 _GENERATIONS = 3
+_PATIENT_GENERATIONS = 9
 _ENOUGH_NONEMPTY = 0.3
 _SHAPES = 2
 """The first databases are empty, or hold nothing but chance; they stay."""
@@ -171,12 +172,12 @@ class Laboratory:
         if self._answers is None:
             answers = self._ask(self.probes)
             reached: tuple[int, int] | None = None
-            for _ in range(_GENERATIONS):
+            for number in range(_PATIENT_GENERATIONS):
                 outcome = self._outcome(answers, time.monotonic())
                 before, reached = reached, (outcome.nonempty, -len(outcome.null_columns))
-                if before is not None and reached <= before:
-                    break  # the last generation was no better
-                replaced = self._improve(answers, outcome)
+                if not outcome.null_columns and (number >= _GENERATIONS or (before is not None and reached <= before)):
+                    break  # the last generation was no better; a column without a value says nothing until it has one
+                replaced = self._improve(answers, outcome, number)
                 if not replaced:
                     break
                 for position, one in zip(replaced, self._ask([self.probes[i] for i in replaced]), strict=True):
@@ -184,10 +185,11 @@ class Laboratory:
             self._answers = answers
         return self._answers
 
-    def _improve(self, answers: Sequence[Answer], outcome: Outcome) -> list[int]:
+    def _improve(self, answers: Sequence[Answer], outcome: Outcome, generation: int) -> list[int]:
         """Replace databases that say nothing where too many of them do; return the numbers of those replaced.
 
-        Half of the new ones are bred from databases that give an answer.
+        Half of the new ones are bred from databases that give an answer; where a column has no value yet, the others are such
+        databases with one constant throughout.
         """
         if outcome.nonempty >= _ENOUGH_NONEMPTY * len(answers) and not outcome.null_columns:
             return []
@@ -198,8 +200,13 @@ class Laboratory:
         if outcome.null_columns:
             replaced += telling[:: _SHAPES + 1]
         for turn, number in enumerate(replaced):
-            breed = parents and turn % 2 == 0
-            self.base[number] = self._builder.child(parents[turn % len(parents)]) if breed else self._builder.witness(number)
+            parent = parents[turn % len(parents)] if parents else None
+            if parent is not None and turn % 2 == 0:
+                self.base[number] = self._builder.child(parent)
+            elif parent is not None and outcome.null_columns:
+                self.base[number] = self._builder.leveled(parent, (generation * len(replaced) + turn) // 2)
+            else:
+                self.base[number] = self._builder.witness(number)
         self._renew()
         return replaced
 
