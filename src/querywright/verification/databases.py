@@ -163,12 +163,8 @@ class Builder:
 
         Reaches results that need the same rare value in several rows at once, which no change of single rows does.
         """
-        compared = [
-            (*place, value)
-            for place, values in self.hints.items()
-            for value in values
-            if place in self.kinds and not self.in_key(*place)
-        ]
+        places = [place for place in self.hints if place in self.kinds and not self.in_key(*place)]
+        compared = [(*place, value) for place in places for value in self.hints[place]]
         if not compared:
             return self.child(parent)
         name, column, value = compared[turn % len(compared)]
