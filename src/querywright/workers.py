@@ -20,7 +20,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -96,23 +96,14 @@ class Worker:
         """
         with self._turn:
             running = self._started()
-            answer: tuple[bool, object]
-            try:
+            with self._dropped_unless_done(running) as done:
                 running.calls.send((function, arguments))
                 if not running.calls.poll(limit_s):
                     self._stop_statement(running)
+                    done()
                     raise StatementTimeout(f"The statement was stopped at its limit of {limit_s:g} s.")
-                answer = running.calls.recv()
-            except StatementTimeout:
-                raise
-            except (EOFError, ConnectionError) as error:
-                raise self._lost(running) from error
-            except BaseException:
-                # The answer is still to come (Ctrl-C) or was never asked for (arguments that cannot be pickled):
-                # a later call must not receive it.
-                self._running = None
-                running.discard()
-                raise
+                answer: tuple[bool, object] = running.calls.recv()
+                done()
         succeeded, value = answer
         if succeeded:
             return value  # type: ignore[return-value]
@@ -148,20 +139,32 @@ class Worker:
         if self._running is not None:
             self._running.discard()
         running = self._running = _spawn()
-        try:
+        with self._dropped_unless_done(running) as done:
             running.calls.send(self._factory)
             succeeded, error = running.calls.recv()
-        except (EOFError, ConnectionError) as broken:
-            raise self._lost(running) from broken
-        except BaseException:
-            self._running = None
-            running.discard()
-            raise
+            if succeeded:
+                done()
         if not succeeded:
-            self._running = None
-            running.discard()
             raise error
         return running
+
+    @contextmanager
+    def _dropped_unless_done(self, running: _Running) -> Iterator[Callable[[], object]]:
+        """Ends the process unless the block says that it is done; raises `WorkerLost` where the process ended by itself.
+
+        An answer may still be to come (Ctrl-C), or a call was never asked for (arguments that cannot be pickled): no later call
+        may receive it.
+        """
+        with ExitStack() as dropping:
+            dropping.callback(self._drop, running)
+            try:
+                yield dropping.pop_all
+            except (EOFError, ConnectionError) as error:
+                raise self._lost(running) from error
+
+    def _drop(self, running: _Running) -> None:
+        self._running = None
+        running.discard()
 
     def _stop_statement(self, running: _Running) -> None:
         """Interrupt, and return once the worker is idle again: no late interrupt may hit the next call."""
@@ -171,17 +174,13 @@ class Worker:
             if running.interrupts.poll(GRACE_S):
                 running.interrupts.recv()
                 return
-        self._running = None
-        running.discard()
         raise WorkerLost("The statement ran past its limit, ignored the interrupt, and was killed.")
 
     def _lost(self, running: _Running) -> WorkerLost:
-        self._running = None
         try:
             code = running.process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             code = 0
-        running.discard()
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return WorkerLost(
             f"The worker process ended {how} while it was working.",

@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -91,11 +92,10 @@ class SubprocessProvider:
             stderr=log,
         )
         running = RunningServer(process, f"http://127.0.0.1:{port}", log)
-        try:
+        with ExitStack() as stopping:
+            stopping.callback(running.stop)
             _wait_until_healthy(running)
-        except BaseException:
-            running.stop()
-            raise
+            stopping.pop_all()
         return running
 
 
