@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.correlation import Comparison, Correlation, correlation, grouped, one_group_matches, separated
+from querywright.sql.correlation import Correlation, separated
 from querywright.sql.facts import NONE_NEEDED, Facts, Premises, Source
 from querywright.sql.failures import may_fail
 from querywright.sql.order import order_sensitive
@@ -42,6 +42,7 @@ from querywright.sql.predicates import (
 )
 from querywright.sql.pruning import reads_whole_rows
 from querywright.transforms._derived_columns import DerivedColumns
+from querywright.transforms._existence import LOOKS_FURTHER, existence, obstacle_to_group
 from querywright.transforms._from_clause import self_contained
 from querywright.transforms._joined_lookup import join_lookup, joinable
 from querywright.transforms._windowed_rows import stored_not_null
@@ -51,7 +52,6 @@ from querywright.transforms.protocol import Blocked, Family, Site
 FAMILY: Family = "decorrelate"
 ENGINES = ("duckdb", "sqlite", "postgres", "mysql", "spark")
 
-_ONLY = {"expressions", "from_", "joins", "where"}
 _GREATER = (exp.GT, exp.GTE)
 _WHEN_FOUND: dict[type[exp.Binary], type[exp.Binary]] = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE}
 _WHEN_ABSENT: dict[type[exp.Binary], type[exp.Binary]] = {exp.GT: exp.GTE, exp.GTE: exp.GT, exp.LT: exp.LTE, exp.LTE: exp.LT}
@@ -84,20 +84,12 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Search | Blocked]:
 
 
 def _exists(predicate: exp.Expr, facts: Facts) -> Search | Blocked | None:
-    bare = unwrap(predicate)
-    absent = isinstance(bare, exp.Not)
-    test = unwrap(bare.this) if absent else bare
-    body = test.this if isinstance(test, exp.Exists) else None
-    if not isinstance(body, exp.Select):
+    search = existence(predicate, facts)
+    if search is None:
         return None
-    related = correlation(facts, body)
-    if not isinstance(related, Correlation) or len(related.ranges) != 1 or not related.keys:
-        return None
-    if {name for name, value in body.args.items() if value} - _ONLY or grouped(body):
-        return Blocked(predicate, "the subquery has clauses beyond SELECT, FROM and WHERE, or aggregates")
-    if not all(isinstance(p.unalias(), (exp.Column, exp.Literal, exp.Star, exp.Null)) for p in body.expressions):
-        return Blocked(predicate, "the subquery selects something else than columns and constants")
-    return Search(predicate, body, related, (predicate,), absent, None)
+    if obstacle := search.obstacle():
+        return Blocked(predicate, obstacle)
+    return Search(predicate, search.body, search.related, (predicate,), search.absent, None)
 
 
 def _left_join(select: exp.Select, source: Source, facts: Facts) -> Search | Blocked | None:
@@ -141,32 +133,19 @@ def _never_null(test: exp.Expr, join: exp.Join, source: Source, facts: Facts) ->
 
 def _obstacle(search: Search, facts: Facts) -> str | None:
     related = search.related
-    compared = (*related.keys, *related.ranges)
-    if not all(one_group_matches(part.inner, part.outer) and same_collation(part, facts) for part in compared):
-        return "grouping and comparing must agree: the types of the compared columns are unknown or convert"
-    searched = [part.inner for part in compared]
+    if obstacle := obstacle_to_group(related, facts):
+        return obstacle
+    searched = [part.inner for part in (*related.keys, *related.ranges)]
     if not all(facts.deterministic(node) for node in (search.rows, *searched, *related.local, *related.outside)):
         return "the search is not deterministic"
     if any(may_fail(node, facts.dialect) for node in (search.rows, *searched, *related.local)):
-        return "the search would look at rows that it did not look at before, and may fail on them"
+        return LOOKS_FURTHER
     if not joinable(related.outer) or related.outer.args.get("laterals"):
         return "the outer block mixes commas with RIGHT or FULL joins"
     joins: list[exp.Join] = related.outer.args.get("joins") or []
     if search.join is not None and any(join.side in ("RIGHT", "FULL") or join.method for join in joins):
         return "a RIGHT, FULL or NATURAL join reads the joined rows"
     return "the block depends on the order of its rows" if order_sensitive(related.outer) else None
-
-
-def same_collation(compared: Comparison, facts: Facts) -> bool:
-    """SQLite compares texts in the collation of the left operand, and schemas do not tell collations."""
-    inner, outer = unwrap(compared.inner), unwrap(compared.outer)
-    if facts.dialect != "sqlite" or inner.is_type(*exp.DataType.NUMERIC_TYPES, *exp.DataType.TEMPORAL_TYPES):
-        return True
-    if not isinstance(inner, exp.Column) or not isinstance(outer, exp.Column):
-        return False
-    homes = [facts.home(column) for column in (inner, outer)]
-    tables = [facts.sources(home)[column.table].table for home, column in zip(homes, (inner, outer), strict=True) if home]
-    return len(tables) == 2 and tables[0] is not None and tables[0] is tables[1] and inner.name == outer.name
 
 
 def rewrite(site: Search, facts: Facts) -> exp.Query:

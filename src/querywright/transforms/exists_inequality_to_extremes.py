@@ -28,46 +28,34 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from querywright.sql.correlation import Comparison, Correlation, correlation, grouped, one_group_matches, with_aliases
+from querywright.sql.correlation import Comparison, with_aliases
 from querywright.sql.facts import Facts
 from querywright.sql.failures import may_fail
 from querywright.sql.order import order_sensitive
 from querywright.sql.predicates import set_where, unwrap, where_conjuncts
 from querywright.sql.trees import printed
 from querywright.transforms._derived_columns import DerivedColumns
+from querywright.transforms._existence import LOOKS_FURTHER, Existence, existence, obstacle_to_group
 from querywright.transforms._global_aggregates import filtered
 from querywright.transforms._joined_lookup import join_lookup, joinable
-from querywright.transforms.exists_comparison_to_extreme import same_collation
 from querywright.transforms.not_equal_self_join_to_having import OtherValue, other_value
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "decorrelate"
 ENGINES = ("duckdb", "sqlite")
 
-_ONLY = {"expressions", "from_", "joins", "where"}
-
-
-@dataclass(frozen=True)
-class Search:
-    """``predicate`` of WHERE asks whether a row of ``body`` has another value than the outer row, or whether none has."""
-
-    predicate: exp.Expr
-    body: exp.Select
-    related: Correlation
-    absent: bool
-
 
 @dataclass(frozen=True)
 class Searches(Site):
     """Searches of ``node``, a SELECT, in the same rows by the same keys; the aliases of the first one are used for all."""
 
-    searches: tuple[Search, ...]
+    searches: tuple[Existence, ...]
 
 
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """EXISTS and NOT EXISTS that compare by equalities and one <>."""
     for select in facts.selects():
-        alike: dict[str, list[Search]] = {}
+        alike: dict[str, list[Existence]] = {}
         for predicate in where_conjuncts(select):
             search = _search(predicate, facts)
             obstacle = _obstacle(search, facts) if search is not None else None
@@ -80,20 +68,12 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
                 yield Searches(select, tuple(searches))
 
 
-def _search(predicate: exp.Expr, facts: Facts) -> Search | None:
-    bare = unwrap(predicate)
-    absent = isinstance(bare, exp.Not)
-    test = unwrap(bare.this) if absent else bare
-    body = test.this if isinstance(test, exp.Exists) else None
-    if not isinstance(body, exp.Select):
-        return None
-    related = correlation(facts, body, unequal=True)
-    if not isinstance(related, Correlation) or len(related.ranges) != 1 or not related.keys:
-        return None
-    return Search(predicate, body, related, absent) if related.ranges[0].operator is exp.NEQ else None
+def _search(predicate: exp.Expr, facts: Facts) -> Existence | None:
+    search = existence(predicate, facts, unequal=True)
+    return search if search is not None and search.related.ranges[0].operator is exp.NEQ else None
 
 
-def _finds_in_own_table(search: Search, facts: Facts) -> bool:
+def _finds_in_own_table(search: Existence, facts: Facts) -> bool:
     """Whether another transform writes this search as a set of keys, which is smaller than a row for each key."""
     test = unwrap(search.predicate)
     if not isinstance(test, exp.Exists):
@@ -101,26 +81,24 @@ def _finds_in_own_table(search: Search, facts: Facts) -> bool:
     return isinstance(other_value(search.predicate, test, search.related.outer, facts), OtherValue)
 
 
-def _obstacle(search: Search, facts: Facts) -> str | None:
+def _obstacle(search: Existence, facts: Facts) -> str | None:
     body, related = search.body, search.related
-    if {name for name, value in body.args.items() if value} - _ONLY or grouped(body):
-        return "the subquery has clauses beyond SELECT, FROM and WHERE, or aggregates"
-    if not all(isinstance(p.unalias(), (exp.Column, exp.Literal, exp.Star, exp.Null)) for p in body.expressions):
-        return "the subquery selects something else than columns and constants"
-    compared = (*related.keys, *related.ranges)
-    if not all(one_group_matches(part.inner, part.outer) and same_collation(part, facts) for part in compared):
-        return "grouping and comparing must agree: the types of the compared columns are unknown or convert"
+    if obstacle := search.obstacle() or obstacle_to_group(related, facts):
+        return obstacle
     if not facts.deterministic(body):
         return "the search is not deterministic"
     evaluated = [body.args["from_"], *(body.args.get("joins") or []), *related.local]
-    if any(may_fail(node, facts.dialect) for node in (*evaluated, *(side for p in compared for side in (p.inner, p.outer)))):
-        return "the search would look at rows that it did not look at before, and may fail on them"
+    if any(
+        may_fail(node, facts.dialect)
+        for node in (*evaluated, *(side for p in (*related.keys, *related.ranges) for side in (p.inner, p.outer)))
+    ):
+        return LOOKS_FURTHER
     if not joinable(related.outer) or related.outer.args.get("laterals"):
         return "the outer block mixes commas with RIGHT or FULL joins"
     return "the block depends on the order of its rows" if order_sensitive(related.outer) else None
 
 
-def _signature(search: Search, facts: Facts) -> str:
+def _signature(search: Existence, facts: Facts) -> str:
     """Equal for searches in the same rows by the same keys, whatever the names of the tables and the other filters."""
     body, related = search.body, search.related
     sources = facts.sources(body)
@@ -134,12 +112,12 @@ def _signature(search: Search, facts: Facts) -> str:
     return "\n".join([*(printed(part, facts.dialect) for part in parts), *sorted(keys)])
 
 
-def _key_text(key: Comparison, search: Search, names: Mapping[str, str], facts: Facts) -> str:
+def _key_text(key: Comparison, search: Existence, names: Mapping[str, str], facts: Facts) -> str:
     inner = _renamed(key.inner, search, names, facts)
     return f"{printed(inner, facts.dialect)} = {printed(key.outer, facts.dialect)}"
 
 
-def _renamed(node: exp.Expr, search: Search, names: Mapping[str, str], facts: Facts) -> exp.Expr:
+def _renamed(node: exp.Expr, search: Existence, names: Mapping[str, str], facts: Facts) -> exp.Expr:
     """A copy of a part of the subquery under other names of its tables."""
     copy = node.copy()
     for original, twin in zip(list(node.walk()), list(copy.walk()), strict=True):
@@ -174,14 +152,14 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     return facts.tree
 
 
-def _filters(search: Search, first: Search, facts: Facts) -> dict[str, exp.Expr]:
+def _filters(search: Existence, first: Existence, facts: Facts) -> dict[str, exp.Expr]:
     """The filters of a search by their text, under the names of the first one."""
     names = dict(zip(facts.sources(search.body), facts.sources(first.body), strict=True))
     nodes = search.related.local if search is first else [_renamed(p, search, names, facts) for p in search.related.local]
     return {printed(node, facts.dialect): node for node in nodes}
 
 
-def _test(search: Search, first: Search, conditions: list[exp.Expr], columns: DerivedColumns, facts: Facts) -> exp.Expr:
+def _test(search: Existence, first: Existence, conditions: list[exp.Expr], columns: DerivedColumns, facts: Facts) -> exp.Expr:
     """Whether the extremes of the rows that meet ``conditions`` tell what the search asks."""
     (compared,) = search.related.ranges
     names = dict(zip(facts.sources(search.body), facts.sources(first.body), strict=True))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from querywright.generation.scene import Scene, described, filtered
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from querywright.generation.scene import Condition, Entry, Scene, described, filtered
 from querywright.generation.shapes.protocol import Drawn
 from querywright.generation.words import phrase
 from querywright.sql.schema import Column
@@ -10,25 +13,46 @@ from querywright.sql.schema import Column
 _WORDS = {"SUM": "total", "COUNT": "number", "MAX": "largest", "AVG": "average"}
 
 
+@dataclass(frozen=True)
+class Running:
+    """An aggregate of ``measure`` over the rows of a group up to the row itself: names of columns of one table."""
+
+    call: str
+    measure: str
+    group: str
+    ordering: str
+
+    def sql(self, rows: Entry) -> str:
+        """The aggregate with its window, as a column of ``rows``."""
+        window = f"OVER (PARTITION BY {rows.column(self.group)} ORDER BY {rows.column(self.ordering)})"
+        return f"{self.call}({rows.column(self.measure)}) {window} AS so_far"
+
+    def words(self, rows: Entry, conditions: Sequence[Condition]) -> str:
+        """The question without its mark, for the rows that meet ``conditions``."""
+        of, by, within = (phrase(rows.table, name) for name in (self.measure, self.ordering, self.group))
+        figure = f"the {_WORDS[self.call]} of {of} so far"
+        return f"For the {described(rows.words, conditions)}: {figure}, in the order of {by}, for each {within}"
+
+
+def running(scene: Scene, rows: Entry) -> Running:
+    """An aggregate for ``rows``; raises ``Unsuitable`` where their table has no column to add up or to group by."""
+    keys = scene.key(rows.table)
+    ordering = scene.one(scene.columns(rows.table, "moment", "measure", usable=_filled) or list(keys))
+    groups = scene.columns(rows.table, "category", "identifier", usable=_filled)
+    group = scene.one([name for name in groups if (name,) != keys and name != ordering])
+    measure = scene.column(rows.table, "measure")
+    return Running(scene.random.choice(list(_WORDS)), measure, group, ordering)
+
+
 def draw(scene: Scene) -> Drawn:
     """SELECT …, SUM(x) OVER (PARTITION BY group ORDER BY y) …."""
     entry = scene.start("measure")
-    keys = scene.key(entry.table)
-    ordering = scene.one(scene.columns(entry.table, "moment", "measure", usable=_filled) or list(keys))
-    groups = scene.columns(entry.table, "category", "identifier", usable=_filled)
-    group = scene.one([name for name in groups if (name,) != keys and name != ordering])
-    measure = scene.column(entry.table, "measure")
-    call = scene.random.choice(list(_WORDS))
+    total = running(scene, entry)
     conditions = scene.conditions(entry, scene.random.randint(1, 2))
-    names = list(dict.fromkeys([*keys, group, ordering, measure]))
-    over = f"OVER (PARTITION BY {entry.column(group)} ORDER BY {entry.column(ordering)})"
-    columns = [*(entry.column(name) for name in names), f"{call}({entry.column(measure)}) {over} AS so_far"]
+    names = dict.fromkeys([*scene.key(entry.table), total.group, total.ordering, total.measure])
+    columns = [*(entry.column(name) for name in names), total.sql(entry)]
     sql = f"SELECT {', '.join(columns)}\nFROM {entry.table.name} AS {entry.alias}{filtered(conditions)}"
-    return Drawn(
-        sql,
-        f"For the {described(entry.words, conditions)}: the {_WORDS[call]} of {phrase(entry.table, measure)} so far, in the "
-        f"order of {phrase(entry.table, ordering)}, for each {phrase(entry.table, group)}?",
-    )
+    return Drawn(sql, f"{total.words(entry, conditions)}?")
 
 
 def _filled(column: Column) -> bool:
