@@ -9,10 +9,10 @@ demo: $(VENV)/.core  ## set up, then make a slow query fast on an embedded datab
 	$(VENV)/bin/qw optimize examples/sign_up_numbers.sql --db shop
 
 test: $(VENV)/.dev  ## set up, then run the tests
-	$(VENV)/bin/python -m pytest -n 2
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
 test-duckdb-2: $(VENV)-duckdb-2/.dev  ## the engine, rewrites, verification and measurement on DuckDB 2.0
-	$(VENV)-duckdb-2/bin/python -m pytest -n 2 tests/engines tests/transforms tests/verification tests/measure
+	$(VENV)-duckdb-2/bin/python -m pytest -n 2 --dist worksteal tests/engines tests/transforms tests/verification tests/measure
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check src tests benchmarks environments

@@ -179,7 +179,8 @@ def test_workers_are_out_of_reach_of_the_terminal(worker: Worker) -> None:
 
 
 PARENT = """
-import sys, threading
+import signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored in what a shell runs in the background
 sys.path.insert(0, {tests!r})
 from test_workers import Counter, deaf_counter, identify, wait_for_interrupt
 from querywright.workers import Worker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from math import inf
 from random import Random
 
@@ -10,7 +11,7 @@ import pytest
 
 from querywright.errors import ContractError, StatementTimeout
 from querywright.measure.clock import COMPLETE_ROUNDS, DECISIVE, MOST_PAIRS, Clock, Side
-from querywright.measure.decision import recommended
+from querywright.measure.decision import drowned, recommended
 from querywright.values import Bindings, Query, Run, Timing
 
 ORIGINAL = Query("SELECT 1", "duckdb", "o")
@@ -180,8 +181,21 @@ def test_confirmation_turns_the_order_from_pair_to_pair() -> None:
     assert session.order == "OC" + "OCCO" * 7 + "OC"
     assert [run.position for run in timing.original[:4]] == [0, 3, 4, 7]
     assert [run.position for run in timing.candidate[:4]] == [1, 2, 5, 6]
-    assert (timing.ratio, timing.low, timing.floor, timing.alpha) == (2.0, 2.0, 1.0, 0.001)
+    assert (timing.ratio, timing.low, timing.floor, timing.alpha) == (2.0, 2.0, 1.0, 0.0005)
     assert recommended(timing)
+
+
+def test_a_gain_within_the_noise_of_the_original_is_drowned() -> None:
+    times = cycle([1.0, 4.0])
+    restless = confirm(Script(lambda sql, _: next(times) if sql == ORIGINAL.sql else 0.5))
+    assert drowned(restless) and not recommended(restless)
+    for still in (
+        constant(2.0, 1.0),
+        constant(1.0, 1.0),
+        constant(1.0, 2.0),
+        constant(1.0, 0.9, {ORIGINAL.sql: 1, CANDIDATE.sql: 99}),
+    ):
+        assert not drowned(confirm(still))
 
 
 def test_fast_queries_get_more_pairs_within_the_seconds_allowed() -> None:

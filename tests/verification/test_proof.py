@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from querywright.pipeline import PROOF_S
 from querywright.sql.ambiguity import ambiguities
 from querywright.sql.ddl import schema_of
 from querywright.sql.facts import Facts
@@ -33,9 +34,9 @@ class Case:
     premises: frozenset[str]
     note: str
 
-    def proof(self, dialect: str = "duckdb") -> Proof | Unproved:
+    def proof(self, dialect: str = "duckdb", seconds: float = SECONDS) -> Proof | Unproved:
         trees = [qualify_text(text, self.schema, dialect) for text in (self.original, self.candidate)]
-        return prove(trees[0], trees[1], self.schema, dialect, SECONDS)
+        return prove(trees[0], trees[1], self.schema, dialect, seconds)
 
     def ambiguous(self) -> bool:
         return bool(ambiguities(Facts(qualify_text(self.original, self.schema, "duckdb"), self.schema, "duckdb")))
@@ -91,7 +92,7 @@ def test_needs_its_premises(case: Case) -> None:
 
 @each("different")
 def test_never_proves_what_differs(case: Case) -> None:
-    assert isinstance(case.proof(), Unproved)
+    assert isinstance(case.proof(seconds=PROOF_S), Unproved)
 
 
 @each("unproved")

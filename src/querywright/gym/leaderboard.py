@@ -5,12 +5,15 @@ Any number of processes may write to the file at once; each answer is one atomic
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -71,12 +74,14 @@ class Leaderboard:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._turn = threading.Lock()
-        self._connection = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
         try:
-            # A write-ahead log lets others read meanwhile, and costs no wait for the disk.
-            self._all("PRAGMA journal_mode = WAL")
+            if not path.exists():
+                _make(path)
+            self._connection = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
+        try:
             self._all("PRAGMA synchronous = NORMAL")
             self._all(_TABLE)
         except DatabaseError:
@@ -110,6 +115,22 @@ class Leaderboard:
             with self._turn:
                 return self._connection.execute(statement, dict(values)).fetchall()
         except sqlite3.Error as error:
-            raise DatabaseError(
-                f"The leaderboard {self.path} cannot be used: {error}", "Remove the file or name another."
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> DatabaseError:
+        return DatabaseError(f"The leaderboard {self.path} cannot be used: {error}", "Remove the file or name another.")
+
+
+def _make(path: Path) -> None:
+    """An empty leaderboard with a write-ahead log, which lets others read meanwhile and costs no wait for the disk.
+
+    It comes into place whole: SQLite does not wait for others where it changes the journal of a file that they open.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent, prefix=".leaderboard-") as folder:
+        made = Path(folder) / path.name
+        with closing(sqlite3.connect(made)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(_TABLE)
+        with suppress(FileExistsError):
+            os.link(made, path)

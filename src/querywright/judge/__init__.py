@@ -23,6 +23,7 @@ from querywright.engines.protocol import Limits
 from querywright.engines.session import Session, engine_of
 from querywright.errors import ExecutionError, QueryError, StatementOutOfMemory, StatementTimeout, WorkerLost
 from querywright.measure.clock import Baseline, Clock
+from querywright.measure.decision import drowned
 from querywright.values import Attempt, Bindings, Candidate, Check, Query, Timing, Verdict
 from querywright.verification.compare import Comparison, compare
 from querywright.verification.declared import DeclaredFacts
@@ -212,6 +213,8 @@ def confirm(case: Case, attempt: Attempt) -> Attempt:
         return replace(attempt, timing=None)
     try:
         timing = case.clock.confirm(case.query, attempt.candidate.query, screened=attempt.timing)
+        if drowned(timing):
+            timing = case.clock.confirm(case.query, attempt.candidate.query, screened=attempt.timing)
     except ExecutionError as error:
         return replace(attempt, timing=None, failure=f"error: {error.message}")
     return replace(attempt, timing=timing, seconds=attempt.seconds + time.monotonic() - began)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from querywright.values import Run, Timing
 
-CONFIRMATION_ALPHA = 0.001
-"""Error of the lower bound on which a recommendation rests."""
+CONFIRMATION_ALPHA = 0.0005
+"""Error of the lower bound of a confirmation. A `drowned` one is tried once more, so a recommendation errs with twice this."""
 
 LEAST_GAIN = 1.05
 """A rewrite whose ratio may be smaller than this is not worth a change."""
@@ -32,7 +32,7 @@ def within_memory(original: Sequence[Run], candidate: Sequence[Run]) -> bool:
 
 
 def recommended(timing: Timing, *, accept_timeout: bool = False) -> bool:
-    """Whether fresh, complete runs show at error 0.001 that the candidate is faster, beyond noise and within memory.
+    """Whether fresh, complete runs show that the candidate is faster, beyond noise and within memory.
 
     An original that was stopped at its limit leaves the gain a mere lower bound, which counts only with ``accept_timeout``.
     """
@@ -43,5 +43,19 @@ def recommended(timing: Timing, *, accept_timeout: bool = False) -> bool:
         and not timing.abandoned
         and timing.alpha <= CONFIRMATION_ALPHA
         and timing.low > threshold(timing.floor)
+        and within_memory(timing.original, timing.candidate)
+    )
+
+
+def drowned(timing: Timing) -> bool:
+    """Whether the candidate of a confirmation was faster beyond chance, but the original's own runs differ by as much.
+
+    Then the machine was too restless to tell; fresh runs may.
+    """
+    return (
+        timing.phase == "confirm"
+        and timing.censored is None
+        and not timing.abandoned
+        and LEAST_GAIN < timing.low <= timing.floor
         and within_memory(timing.original, timing.candidate)
     )
