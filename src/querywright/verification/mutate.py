@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from sqlglot import exp
 
@@ -68,7 +70,7 @@ class Score:
     """How many mutants databases killed; ``missed`` is the kind of one that lived although other databases kill it.
 
     ``equivalent`` mutants were killed by no database at all and count for nothing, nor do those that fail, nor ``skipped``
-    ones, for which there was no time.
+    ones, for which there was no time; ``undecided`` are those of them that some databases did not kill.
     """
 
     killed: int
@@ -76,6 +78,7 @@ class Score:
     equivalent: int
     missed: str = ""
     skipped: int = 0
+    undecided: int = 0
 
     @property
     def value(self) -> float | None:
@@ -84,47 +87,72 @@ class Score:
 
 
 def mutation_score(
-    tree: exp.Query, judged: Laboratory, control: Callable[[], Laboratory], seconds: float, least: int = 0
+    tree: exp.Query, judged: Laboratory, control: Callable[[], Laboratory], seconds: float, least: int = 0, alike: float = inf
 ) -> Score:
     """The share of the mutants of ``tree`` that the databases of ``judged`` kill.
 
     Survivors that the larger databases of ``control`` do not kill either count as equivalent to the original. A database of
     ``control`` that kills one is added to those of ``judged``, which then have to kill it too. Mutants that fail, or
-    that there is no time for, are left out; until ``least`` are killed there is `_PATIENCE` times as much time.
+    that there is no time for, are left out; until ``least`` are killed, and no more than ``alike`` times as many are undecided,
+    there is `_PATIENCE` times as much time.
     """
     began = time.monotonic()
     killed = skipped = 0
     survivors: list[Mutant] = []
-    for mutant in mutants(tree, judged.dialect):
-        deadline = began + (1 - _CONTROL_SHARE) * seconds * (_PATIENCE if killed < least else 1)
-        verdict = _killer(judged, mutant, deadline - time.monotonic())
-        skipped += verdict is None and time.monotonic() > deadline
-        killed += verdict is not None and verdict >= 0
-        survivors += [mutant] if verdict == SURVIVED else []
+    # All mutants get a first look before any gets a second one: what most databases kill must not wait for what few do.
+    waiting = deque((mutant, judged.hunt(mutant.text)) for mutant in mutants(tree, judged.dialect))
+    hunted: deque[tuple[Mutant, Iterator[int | None]]] = deque()
+    while waiting or hunted:
+        patient = killed < least or len(hunted) > alike * killed
+        if time.monotonic() > began + (1 - _CONTROL_SHARE) * seconds * (_PATIENCE if patient else 1):
+            skipped = len(waiting) + len(hunted)
+            break
+        mutant, hunt = (waiting or hunted).popleft()
+        found = _look(hunt)
+        if found is None:
+            hunted.append((mutant, hunt))
+        elif found == SURVIVED:
+            survivors.append(mutant)
+        killed += found is not None and found >= 0
+    undecided = len(hunted)
     missed: list[Mutant] = []
     equivalent = 0
     additions: dict[int, Witness] = {}
     for mutant in survivors:
         position = _killer(control(), mutant, began + seconds - time.monotonic())
         equivalent += position == SURVIVED
-        skipped += position is None  # it did not fail before
+        undecided += position is None  # it did not fail before
         if position is not None and position >= 0:
             missed.append(mutant)
             additions[position] = control().base[position]
+    skipped += undecided - len(hunted)
     alive = missed
     if missed:
         judged.adopt(list(additions.values()))
         alive = [mutant for mutant in missed if _killer(judged, mutant, _CONTROL_SHARE * seconds) == SURVIVED]
-    return Score(killed + len(missed) - len(alive), len(alive), equivalent, alive[0].change if alive else "", skipped)
+    change = alive[0].change if alive else ""
+    return Score(killed + len(missed) - len(alive), len(alive), equivalent, change, skipped, undecided)
 
 
 def _killer(laboratory: Laboratory, mutant: Mutant, seconds: float) -> int | None:
-    """The database that tells a mutant apart; None as well where the mutant never ends."""
-    try:
-        return laboratory.killer(mutant.text, seconds)
-    except (StatementTimeout, WorkerLost):
-        return None
+    """The database that tells a mutant apart; None where there is no time to find it, and where the mutant fails."""
+    deadline = time.monotonic() + seconds
+    hunt = laboratory.hunt(mutant.text)
+    found = None
+    while found is None and time.monotonic() < deadline:
+        found = _look(hunt)
+    return None if found == _FAILED else found
 
+
+def _look(hunt: Iterator[int | None]) -> int | None:
+    """What the next databases say; `_FAILED` as well where the mutant never ends."""
+    try:
+        return next(hunt, _FAILED)
+    except (StatementTimeout, WorkerLost):
+        return _FAILED
+
+
+_FAILED = -2
 
 _CONTROL_SHARE = 0.4
 """The part of the time kept for the survivors."""

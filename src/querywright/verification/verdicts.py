@@ -44,7 +44,7 @@ LEAST_MUTANTS = 5
 """How many mutants must have been judged, where there are that many."""
 
 MOST_EQUIVALENT = 2
-"""How many mutants may return what the original does, for each one that was told apart."""
+"""How many mutants may return what the original does, as far as there was time to tell, for each one that was told apart."""
 
 _AIMED_DATABASES = 40
 _FIRST_DATABASES = 20
@@ -76,8 +76,8 @@ def grade(outcome: Outcome, score: Score | None, columns: Sequence[str] = ()) ->
         if score.equivalent + score.skipped:
             return "unknown", "The witnesses could not be tested: no mutant of the original was told apart from it."
         return "unknown", "The witnesses could not be tested: there is nothing in the original to make a mutant of."
-    if score is not None and score.equivalent > MOST_EQUIVALENT * (score.killed + score.alive):
-        judged = score.killed + score.alive + score.equivalent
+    if score is not None and score.equivalent + score.undecided > MOST_EQUIVALENT * (score.killed + score.alive):
+        judged = score.killed + score.alive + score.equivalent + score.undecided
         return "unknown", f"The witnesses tell only {score.killed} of {judged} mutants of the original apart from it."
     if score is not None and score.skipped and score.killed + score.alive < LEAST_MUTANTS:
         return "unknown", f"There was time for only {score.killed + score.alive} of the original's mutants."
@@ -148,7 +148,7 @@ class Verifier:
     def score(self) -> Score:
         """The mutation score of the witnesses, measured once."""
         tree = parse_query(self.laboratory.text, self.laboratory.dialect)
-        return mutation_score(tree, self.laboratory, lambda: self._control, self.mutation_s, LEAST_MUTANTS)
+        return mutation_score(tree, self.laboratory, lambda: self._control, self.mutation_s, LEAST_MUTANTS, MOST_EQUIVALENT)
 
     @cached_property
     def _control(self) -> Laboratory:

@@ -224,31 +224,32 @@ class Laboratory:
             if difference(mine[position], other, self.terms, self._lifted(position)) is not None:
                 yield position
 
-    def killer(self, mutant: str, seconds: float) -> int | None:
-        """The number of a database that gives ``mutant`` another answer than the original, `SURVIVED` if none does.
+    def hunt(self, mutant: str) -> Iterator[int | None]:
+        """Look for a database that gives ``mutant`` another answer than the original, at a few databases a look.
 
-        None if the mutant fails wherever it was run, or time is up. Cheaper than `run`: databases on which the original
-        returns rows come first, and nothing is confirmed or shrunk.
+        After each look yields None if there are more to look at, else the number of such a database, or `SURVIVED`.
+        Ends without that where the mutant fails wherever it is run. Cheaper than `run`: databases on which the original returns
+        rows come first, and nothing is confirmed or shrunk.
         """
-        deadline = time.monotonic() + seconds
         mine, texts = self.answers(), self.lowering.candidates(mutant)
         order = [position for position, (_, text, _) in enumerate(self.probes) if text in texts]
         order.sort(key=lambda position: (mine[position].error is not None, not mine[position].rows, self._large(position)))
         worked = False
         start, size = 0, _FIRST_LOOK
         while start < len(order):
-            if time.monotonic() > deadline:
-                return None
             chunk = order[start : start + size]
             start, size = start + size, 3 * size
             theirs = self._ask([(number, texts[text], values) for number, text, values in (self.probes[i] for i in chunk)])
             worked = worked or any(one.error is None for one in theirs)
             if not worked:
-                return None
+                return
             for position, answered in zip(chunk, theirs, strict=True):
                 if difference(mine[position], answered, self.terms, self._lifted(position)) is not None:
-                    return position
-        return SURVIVED
+                    yield position
+                    return
+            if start < len(order):
+                yield None
+        yield SURVIVED
 
     def _large(self, position: int) -> bool:
         number, _, _ = self.probes[position]
