@@ -132,6 +132,8 @@ class _Definition:
     def spelled(self, node: exp.ColumnDef) -> str:
         """The type of a column in the engine's words; what the engine has no word for becomes text."""
         kind = node.args.get("kind")
+        if isinstance(kind, exp.DataType) and self.engine == self.dialect == "sqlite" and kind.is_type("decimal"):
+            return "NUMERIC"  # not REAL, as it is printed for SQLite: whole numbers are stored as such
         if not isinstance(kind, exp.DataType) or self.engine == self.dialect:
             return kind.sql(self.engine) if kind is not None else ""
         if kind.this in _WHOLE:

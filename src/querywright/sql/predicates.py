@@ -146,6 +146,14 @@ def collated(node: exp.Expr) -> bool:
     )
 
 
+def equal_values_differ(column: exp.Column, dialect: str) -> bool:
+    """Whether DISTINCT keeps one of several values of ``column`` that an expression can tell apart.
+
+    Such are texts under a collation, zeros of either sign, which SQLite does not store, a month and thirty days.
+    """
+    return collated(column) or (dialect != "sqlite" and column.is_type(*exp.DataType.FLOAT_TYPES, "interval"))
+
+
 def equality_identifies(column: exp.Expr, given: exp.Expr) -> bool:
     """Whether ``column = given`` allows only one value of ``column``, as far as the types tell.
 

@@ -162,6 +162,8 @@ def name_outputs(query: exp.Query, names: Sequence[str]) -> None:
         bare = projection.this if isinstance(projection, exp.Alias) else projection
         alias = exp.to_identifier(name, quoted=not exp.SAFE_IDENTIFIER_RE.match(name) or name != name.lower())
         invented = projection.alias_or_name
+        if isinstance(bare, exp.Subquery):
+            bare.set("alias", None)
         projections[index] = exp.Alias(this=bare, alias=alias)
         for ordered in query.find_all(exp.Ordered):
             column = ordered.this

@@ -9,7 +9,7 @@ When: the subquery searches its table for every outer row: 50x to 100x on SQLite
 Sound: steps are numbered within ``k`` and ``o`` by the rest of the ORDER BY, so there is one for each, and ranges from step to
     step do not overlap: no outer row is duplicated, and one without a match gets NULL. NULL keys match nothing either way;
     steps at NULL are left out. ``outer.k`` and ``outer.o`` are followed through derived tables to one row of ``t``, which has
-    a step of its own if the subquery has no filters. Rows that tie in the ORDER BY must agree in ``x``, as in
+    a step of its own if that row passes the filters of the subquery. Rows that tie in the ORDER BY must agree in ``x``, as in
     decorrelate_top_row.
 Source: SQL:2003 OLAP functions; as-of joins of time series databases, such as that of kdb+.
 Example:
@@ -29,8 +29,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from querywright.sql.correlation import Comparison, Correlation, one_group_matches
-from querywright.sql.facts import Facts, Premises
-from querywright.sql.predicates import set_where, unwrap
+from querywright.sql.facts import Facts, Premises, Source
+from querywright.sql.predicates import set_where, unwrap, where_conjuncts
 from querywright.transforms._first_rows import (
     TIES,
     determined_by_order,
@@ -112,7 +112,7 @@ def _collated_alike(nearest: Comparison) -> bool:
 def _reads_own_rows(body: exp.Select, related: Correlation, facts: Facts) -> bool:
     """Whether the outer values of all comparisons are the compared columns of one row of the only table of ``body``."""
     sources = list(facts.sources(body).values())
-    if len(sources) != 1 or sources[0].table is None or related.local:
+    if len(sources) != 1 or sources[0].table is None:
         return False
     rows: set[tuple[int, ...]] = set()
     for comparison in (*related.keys, *related.ranges):
@@ -120,11 +120,24 @@ def _reads_own_rows(body: exp.Select, related: Correlation, facts: Facts) -> boo
         origin = _origin(outer, facts) if isinstance(outer, exp.Column) else None
         if origin is None or not isinstance(inner, exp.Column) or inner.name != origin[1].name:
             return False
-        source = facts.sources(home).get(origin[1].table) if (home := facts.home(origin[1])) is not None else None
-        if source is None or source.table is not sources[0].table:
+        home = facts.home(origin[1])
+        source = facts.sources(home).get(origin[1].table) if home is not None else None
+        if home is None or source is None or source.table is not sources[0].table:
+            return False
+        if related.local and (source.nullable or not _filters_alike(home, source, body, sources[0], related)):
             return False
         rows.add(origin[0])
     return len(rows) == 1
+
+
+def _filters_alike(home: exp.Select, outer: Source, body: exp.Select, inner: Source, related: Correlation) -> bool:
+    """Whether ``home`` filters the rows of ``outer`` by all that ``body`` filters ``inner`` by."""
+    filters = where_conjuncts(home)
+
+    def moved(node: exp.Expr) -> exp.Expr:
+        return exp.column(node.name, outer.alias) if isinstance(node, exp.Column) and node.table == inner.alias else node
+
+    return all(not part.find(exp.Query) and part.transform(moved) in filters for part in related.local)
 
 
 def _origin(column: exp.Column, facts: Facts) -> tuple[tuple[int, ...], exp.Column] | None:

@@ -7,7 +7,7 @@ When: few keys are left of many rows, and what is looked up is wide or is hashed
     most of all. Measured on DuckDB 2.0: 2.1x for TPC-DS 14, 1.7x for 87. Loses where the keys hardly repeat.
 Sound: DISTINCT, GROUP BY without aggregates, MIN, MAX, aggregates of DISTINCT values and operands of set operations without ALL
     do not see repeated rows, and joined rows that agree in all columns used outside give the same rows there. All joins are
-    inner. Conditions that may fail do not move.
+    inner. Conditions that may fail do not move. Columns whose equal values may differ (a collation, signed zeros) block it.
 Source: Paulley and Larson, "Exploiting uniqueness in query optimization", 1994; TPC-DS 14, 38, 87.
 Example:
     >>> show(
@@ -32,6 +32,7 @@ from querywright.sql.duplicates import input_is_a_set, output_is_a_set
 from querywright.sql.facts import Facts
 from querywright.sql.failures import may_fail
 from querywright.sql.order import order_sensitive
+from querywright.sql.predicates import equal_values_differ
 from querywright.sql.pruning import reads_whole_rows
 from querywright.transforms._derived_columns import DerivedColumns
 from querywright.transforms._from_clause import aggregate_calls, aliases, freely_joined, self_contained, write_inner_joins
@@ -65,6 +66,8 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
             continue  # nothing repeats
         if not facts.deterministic(select) or order_sensitive(select):
             yield Blocked(select, "the block must not depend on chance or on the order of rows")
+        elif any(equal_values_differ(column, facts.dialect) for column in used):
+            yield Blocked(select, "equal values of a column may differ: texts under a collation, zeros of either sign")
         elif any(may_fail(part, facts.dialect) for part in _moving(select, below, facts)):
             yield Blocked(select, "a condition may fail on rows that the join drops")
         else:

@@ -75,7 +75,8 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
 def _read(select: exp.Select, facts: Facts) -> frozenset[ColumnKey]:
     """The columns of ``select`` that are read after grouping, outside of aggregates."""
     unread = facts.once(Unread)
-    within = {id(node) for call in aggregate_calls(select) for node in call.walk()}
+    calls = (call for call in aggregate_calls(select) if not isinstance(call, exp.Grouping))
+    within = {id(node) for call in calls for node in call.walk()}
     clauses = [select.args.get(clause) for clause in ("having", "qualify", "order", "distinct")]
     parts = [*select.expressions, *(select.args.get("windows") or []), *(clause for clause in clauses if clause is not None)]
     columns = (column for part in parts if not unread.contains(part) for column in facts.local_columns(part, select))

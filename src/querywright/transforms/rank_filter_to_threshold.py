@@ -67,7 +67,7 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     assert isinstance(site, RankFilter) and isinstance(site.node, exp.Select)
     block = site.node
     rows = DerivedColumns(facts.fresh_name("ranked"), facts.dialect)
-    limits = facts.fresh_name("thresholds")
+    limits, limit = facts.fresh_name("thresholds"), facts.fresh_name("threshold")
     window = site.rank.this
     first = window.args["order"].expressions[0]
     for projection in block.expressions:
@@ -86,7 +86,7 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     extreme = (exp.ArgMax if first.args.get("desc") else exp.ArgMin)(this=value.copy(), expression=value.copy(), count=count)
     nth = exp.Anonymous(this="LIST_EXTRACT", expressions=[extreme, count.copy()])
     thresholds = exp.Select(
-        expressions=[*(exp.alias_(node.copy(), node.name) for node in partition), exp.alias_(nth, "threshold")],
+        expressions=[*(exp.alias_(node.copy(), node.name) for node in partition), exp.alias_(nth, limit)],
         from_=exp.From(this=_named(rows.alias)),
     )
     if partition:
@@ -95,7 +95,7 @@ def rewrite(site: Site, facts: Facts) -> exp.Query:
     joined = exp.Subquery(this=thresholds, alias=exp.TableAlias(this=exp.to_identifier(limits)))
     block.set("from_", exp.From(this=_named(rows.alias)))
     block.set("joins", [exp.Join(this=joined, on=conjunction(met)) if met else exp.Join(this=joined, kind="CROSS")])
-    threshold = exp.column("threshold", limits)
+    threshold = exp.column(limit, limits)
     reached = (exp.GTE if first.args.get("desc") else exp.LTE)(this=value.copy(), expression=threshold.copy())
     block.set("where", exp.Where(this=exp.Or(this=exp.Is(this=threshold, expression=exp.Null()), expression=reached)))
     return define_before(facts.tree, block, [(rows.alias, inputs)])

@@ -63,6 +63,9 @@ _PARTS: dict[type[exp.Expr], str] = {
     exp.DayOfWeek: "dow",
     exp.DayOfYear: "doy",
 }
+_BEYOND = {exp.DataType.Type.TINYINT: 128, exp.DataType.Type.SMALLINT: 32768, exp.DataType.Type.INT: 2147483648}
+"""The least number that is too large for a type."""
+
 _DAYS = ((2023, 12, 31), (2024, 1, 1), (2024, 2, 29), (2024, 3, 1), (2024, 3, 31), (2024, 4, 1), (2024, 6, 5), (2024, 12, 30))
 """Ends and starts of years, quarters, months and weeks; a leap day, and a day that ISO counts to the next year."""
 
@@ -174,7 +177,7 @@ def _days(moment: datetime.datetime) -> Iterator[Value]:
 def _moments(moment: datetime.datetime) -> Iterator[Value]:
     """Around a moment, and around the day that begins with it."""
     half_past_noon = datetime.timedelta(hours=12, minutes=30)
-    yield from shifted(moment, (-_SECOND, _NOTHING, _SECOND / 2, _SECOND, half_past_noon))
+    yield from shifted(moment, (-_SECOND, _NOTHING, _TICK, _SECOND / 2, _SECOND, half_past_noon))
     yield from shifted(moment, (_DAY - _SECOND, _DAY - _TICK, _DAY, _DAY + _SECOND))
 
 
@@ -190,6 +193,8 @@ def _bounds(node: exp.Expr, environment: Environment) -> Iterator[tuple[exp.Expr
     elif isinstance(node, (exp.Coalesce, exp.Nullif)):
         others = node.expressions if isinstance(node, exp.Coalesce) else [node.expression]
         pairs = [(node.this, other) for other in others]
+    elif isinstance(node, exp.TryCast) and node.to.this in _BEYOND:
+        yield node.this, _BEYOND[node.to.this]
     for side, other in pairs:
         if not any(other.find_all(exp.Column, exp.Query)):
             constant = _constant(other, environment)
@@ -329,9 +334,10 @@ def _decimal(value: Value) -> Decimal:
 
 
 def _patterns(literal: exp.Literal) -> list[str]:
-    """A text as it is, or without the wildcards of LIKE."""
+    """A text as it is, or the parts of a LIKE pattern, in their order and the other way round."""
     if isinstance(literal.parent, (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo)):
-        return [literal.name.replace("%", "").replace("*", "").replace("_", "x")]
+        parts = literal.name.replace("*", "%").replace("_", "x").split("%")
+        return list(dict.fromkeys(("".join(parts), "".join(reversed(parts)))))
     return [literal.name]
 
 

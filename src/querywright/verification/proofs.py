@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from sqlglot import TokenType, tokenize
 
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema, Table
@@ -32,6 +35,8 @@ class Prover:
 
     def proof(self, candidate: str, conditions: Sequence[Premise], seconds: float) -> Proof | Unproved:
         """A proof for all databases, looked for during about ``seconds``."""
+        if any(_unary_plus(one, self.dialect) for one in (self.text, candidate)):
+            return Unproved("feature", "The proof does not cover a sign before a column that SQLite then does not convert.", 0.0)
         schema = obeyed(assuming(self.schema, conditions))
         original, other = (qualify_text(one, schema, self.dialect) for one in (self.text, candidate))
         return prove(original, other, schema, self.dialect, seconds)
@@ -42,6 +47,8 @@ class Prover:
         The tests have to be strong as well: what takes more rows to show, such as a group of five, is beyond the bound. A
         `Suspect` is a small database to try.
         """
+        if any(_unary_plus(one, self.dialect) for one in (self.text, candidate)):
+            return verdict
         schema = obeyed(assuming(self.schema, verdict.conditions))
         original, other = (qualify_text(one, schema, self.dialect) for one in (self.text, candidate))
         found = bounded(original, other, schema, self.dialect, seconds)
@@ -87,3 +94,13 @@ def _joined(conditions: tuple[Premise, ...], used: tuple[Premise, ...]) -> tuple
 def _fact(premise: Premise) -> object:
     """What a premise says, whoever vouches for it."""
     return premise.kind, premise.table.lower(), frozenset(map(str.lower, premise.columns)), premise.references
+
+
+def _unary_plus(text: str, dialect: str) -> bool:
+    """Whether a text has a sign that its tree lacks: in SQLite ``+a`` is what ``a`` is, but is compared without conversion."""
+    if dialect != "sqlite":
+        return False
+    tokens = tokenize(text, read=dialect)
+    values = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING, TokenType.R_PAREN, TokenType.END)
+    signs = (pair for pair in pairwise([None, *tokens]) if pair[1] is not None and pair[1].token_type is TokenType.PLUS)
+    return any(before is None or before.token_type not in values for before, _ in signs)

@@ -119,8 +119,15 @@ def is_sorted(tree: exp.Query) -> bool:
 
 def newly_failing(original: exp.Query, candidate: exp.Query, dialect: str) -> list[exp.Expr]:
     """Expressions of the candidate that may raise an error, of kinds that the original does not have."""
-    known = set(map(type, _failing(original, dialect)))
-    return [node for node in _failing(candidate, dialect) if type(node) not in known]
+    known = set(map(_failure, _failing(original, dialect)))
+    return [node for node in _failing(candidate, dialect) if _failure(node) not in known]
+
+
+def _failure(node: exp.Expr) -> tuple[object, ...]:
+    """Equal for expressions that fail alike: a CAST does so for a type and what it is of."""
+    if not isinstance(node, exp.Cast):
+        return (type(node),)
+    return type(node), node.to.sql(), frozenset(column.name.lower() for column in node.find_all(exp.Column))
 
 
 def _failing(tree: exp.Query, dialect: str) -> Iterator[exp.Expr]:

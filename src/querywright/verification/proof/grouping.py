@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from querywright.verification.proof.aggregates import aggregate, output_kind
-from querywright.verification.proof.kinds import Unsupported, check_identity, common_kind
+from querywright.verification.proof.kinds import Unsupported, common_kind
 from querywright.verification.proof.operators import quotient
 from querywright.verification.proof.scope import Scope
 from querywright.verification.proof.simplify import call, negation
@@ -115,8 +115,7 @@ class Groups:
         self.values = [[translation.scalars.term(key, one.scope) for key in self.keys] for one in inner]
         row = fresh_row()
         kinds = [common_kind([values[position].kind for values in self.values]) for position in range(len(self.keys))]
-        for kind in kinds:
-            check_identity(kind, translation.dialect)
+        translation.scalars.identify(kinds)
         self.columns = [Column(row, str(position), kind) for position, kind in enumerate(kinds)]
         self.atom = Atom(
             row,
@@ -197,15 +196,18 @@ def aggregate_call(
         )
     else:
         raise Unsupported(f"aggregate {node.key}")
-    if len(nodes) == 1 and isinstance(nodes[0], exp.Tuple):
+    rows = len(nodes) == 1 and isinstance(nodes[0], exp.Tuple)
+    if rows:
         nodes = list(nodes[0].expressions)
+        if name != "count":
+            raise Unsupported(f"{name} of rows")
     branches: list[Branch] = []
     for position, one in enumerate(inner):
         outputs = tuple(translation.scalars.term(part, one.scope) for part in nodes)
         extra: list[Term] = [*one.conditions, *matches(position)]
         if condition is not None:
             extra += translation.scalars.predicate(condition, one.scope)
-        if name in _NAMES.values():
+        if name in _NAMES.values() and not rows:  # a row of NULLs is no NULL
             extra += [negation(call("is_null", (output,))) for output in outputs]
         branches.append(opened(Branch(one.atoms, tuple(extra), outputs)))
     bag = Bag(tuple(branches))

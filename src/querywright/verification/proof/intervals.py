@@ -14,6 +14,9 @@ from querywright.verification.proof.terms import Call, Constant, Term
 if TYPE_CHECKING:
     from querywright.verification.proof.scalars import Scalars
 
+_MOMENT_PLUS_INTERVAL = {"duckdb", "postgres"}
+"""Where a date plus an interval is a timestamp."""
+
 _SIGNS: dict[type[exp.Expr], int] = {exp.DateAdd: 1, exp.DateSub: -1, exp.Add: 1, exp.Sub: -1}
 
 
@@ -27,10 +30,15 @@ def shift(scalars: Scalars, node: exp.Expr, scope: Scope) -> Term:
     if isinstance(start, Constant) and isinstance(start.value, str):
         start = moment(start.value, "date", scalars.dialect) or start
     if isinstance(start, Constant) and start.kind in TIMES and isinstance(amount, exp.Literal) and amount.name.isdigit():
-        moved = shifted(start, _SIGNS[type(node)] * int(amount.name), unit.name if unit is not None else "DAY")
+        whole = scalars.dialect not in _MOMENT_PLUS_INTERVAL
+        kind = start.kind if whole or not isinstance(interval, exp.Interval) else "timestamp"
+        moved = shifted(start, _SIGNS[type(node)] * int(amount.name), unit.name if unit is not None else "DAY", kind)
         if moved is not None:
             return moved
     text = interval.sql(scalars.dialect) + (f":{unit.name}" if unit is not None else "")
     if list(interval.find_all(exp.Column)):
         raise Unsupported("an interval that depends on a column")
-    return Call(f"strict:{node.key}:{text}", (start,), kind_of_type(node.type, scalars.dialect))
+    kind = kind_of_type(node.type, scalars.dialect)
+    if start.kind in TIMES and isinstance(interval, exp.Interval) and scalars.dialect in _MOMENT_PLUS_INTERVAL:
+        kind = "timestamp"
+    return Call(f"strict:{node.key}:{text}", (start,), kind)

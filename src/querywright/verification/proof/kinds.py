@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from math import floor
 
 from sqlglot import exp
 
@@ -41,6 +42,8 @@ def kind_of_type(declared: exp.DataType | None, dialect: str) -> Kind:
         return "integer" if this is exp.DataType.Type.BOOLEAN else "text"
     if this in exp.DataType.INTEGER_TYPES:
         return "integer"
+    if this is exp.DataType.Type.FLOAT and dialect == "duckdb":
+        return "other"  # of single precision: what it is compared with is rounded to another value than for a DOUBLE
     if this in exp.DataType.FLOAT_TYPES:
         return "floating"
     if this in exp.DataType.REAL_TYPES:
@@ -85,20 +88,34 @@ def literal(node: exp.Literal, dialect: str) -> Constant:
     """A literal as a constant."""
     if node.is_string:
         return Constant(node.name, "text")
-    value = Fraction(node.name)
     if re.fullmatch(r"\d+", node.name):
-        return Constant(value, "integer")
-    return Constant(value, "floating" if dialect in _NO_EXACT_DECIMALS or "e" in node.name.lower() else "decimal")
+        return Constant(Fraction(node.name), "integer")
+    if dialect in _NO_EXACT_DECIMALS or "e" in node.name.lower():
+        return rounded(Constant(Fraction(node.name), "floating"))
+    return Constant(Fraction(node.name), "decimal")
 
 
-def converted(term: Term, target: exp.DataType, source: exp.DataType | None, dialect: str) -> Term:
-    """CAST of ``term``: the term itself where no value changes."""
+def rounded(number: Constant) -> Constant:
+    """A number as the nearest floating one. Raises `Unsupported` for what is too large."""
+    assert isinstance(number.value, Fraction)
+    try:
+        return Constant(Fraction(float(number.value)), "floating")
+    except OverflowError as error:
+        raise Unsupported("a number beyond the floating ones") from error
+
+
+def converted(term: Term, target: exp.DataType, source: exp.DataType | None, dialect: str, look: str = "") -> Term:
+    """CAST of ``term``: the term itself where no value changes. ``look`` is its appearance, where that matters."""
     kind = kind_of_type(target, dialect)
+    if dialect == "sqlite" and target.is_type(*exp.DataType.TEMPORAL_TYPES):
+        kind = "other"  # a number
     if isinstance(term, Constant) and term.value is None:
         return null(kind)
     if kind in ("date", "timestamp"):
         if isinstance(term, Constant) and isinstance(term.value, str):
             return moment(term.value, kind, dialect) or Call(f"cast:{target.sql()}", (term,), kind)
+        if isinstance(term, Constant) and isinstance(term.value, Fraction) and (term.kind, kind) == ("timestamp", "date"):
+            return Constant(Fraction(floor(term.value)), kind)
         if term.kind == kind or (term.kind == "date" and kind == "timestamp"):
             return term
     if kind == "integer":
@@ -115,7 +132,7 @@ def converted(term: Term, target: exp.DataType, source: exp.DataType | None, dia
         return term if source is not None and source.this is target.this else Call(f"cast:{target.sql()}", (term,), kind)
     if kind == "text" and term.kind == "text" and not target.expressions and target.this in _TEXTS:
         return term
-    return Call(f"cast:{target.sql()}", (term,), kind)
+    return Call(f"cast:{target.sql()}" + (f" of {look}" if look else ""), (term,), kind)
 
 
 def _keeps(target: exp.DataType, source: exp.DataType | None, kind: Kind) -> bool:
@@ -130,8 +147,8 @@ def _scale(kind: exp.DataType) -> int | None:
     return sizes[1] if len(sizes) == 2 else None
 
 
-def number_in(text: str) -> Constant | None:
-    """The number that a text spells."""
-    if re.fullmatch(r"[+-]?\d+(\.\d+)?", text.strip()):
+def number_in(text: str, *, whole: bool) -> Constant | None:
+    """The number that a text spells; ``whole``: if it is one without a fraction, which no type rounds."""
+    if re.fullmatch(r"[+-]?\d+" if whole else r"[+-]?\d+(\.\d+)?", text.strip()):
         return Constant(Fraction(text.strip()), "decimal")
     return None

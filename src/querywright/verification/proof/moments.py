@@ -40,13 +40,13 @@ def moment(text: str, kind: Kind, dialect: str) -> Constant | None:
     return None
 
 
-def shifted(start: Constant, amount: int, unit: str) -> Constant | None:
-    """A date constant plus an interval of whole days, weeks, months or years."""
+def shifted(start: Constant, amount: int, unit: str, kind: Kind) -> Constant | None:
+    """A date constant plus an interval of whole days, weeks, months or years, as a value of ``kind``."""
     unit = unit.upper().rstrip("S")
     if not isinstance(start.value, Fraction):
         return None
     if unit in ("DAY", "WEEK"):
-        return Constant(start.value + amount * (7 if unit == "WEEK" else 1), start.kind)
+        return Constant(start.value + amount * (7 if unit == "WEEK" else 1), kind)
     if unit not in ("MONTH", "YEAR") or start.value.denominator != 1:
         return None
     day = date.fromordinal(int(start.value))
@@ -54,4 +54,4 @@ def shifted(start: Constant, amount: int, unit: str) -> Constant | None:
     year, month = divmod(months, 12)
     last = calendar.monthrange(year, month + 1)[1]
     moved = date(year, month + 1, 1) + timedelta(days=min(day.day, last) - 1)
-    return Constant(Fraction(moved.toordinal()), start.kind)
+    return Constant(Fraction(moved.toordinal()), kind)

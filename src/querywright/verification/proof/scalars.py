@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from sqlglot import exp
 
+from querywright.sql.failures import may_fail
 from querywright.sql.volatility import random_calls
 from querywright.verification.proof.aggregates import product
+from querywright.verification.proof.appearance import appearance, surely_real, tells_zeros_apart
 from querywright.verification.proof.intervals import shift
 from querywright.verification.proof.kinds import (
     TIMES,
@@ -20,6 +22,7 @@ from querywright.verification.proof.kinds import (
     kind_of_type,
     literal,
     number_in,
+    rounded,
 )
 from querywright.verification.proof.moments import moment
 from querywright.verification.proof.operators import (
@@ -38,6 +41,7 @@ from querywright.verification.proof.terms import (
     NUMERIC,
     TRUE,
     Call,
+    Column,
     Constant,
     Kind,
     Term,
@@ -59,6 +63,8 @@ class Scalars:
     def __init__(self, queries: Queries) -> None:
         self.queries = queries
         self.dialect = queries.dialect
+        self._zeros_compared = False
+        self._zeros_told_apart = False
 
     def predicate(self, node: exp.Expr, scope: Scope) -> tuple[Term, ...]:
         """Conditions that are all TRUE exactly where ``node`` is TRUE."""
@@ -118,21 +124,40 @@ class Scalars:
         part = date_part(node)
         if part is not None:
             return Call(f"strict:part:{part[0]}", (self.term(part[1], scope),), "integer")
+        kind: Kind = "boolean" if isinstance(node, exp.Predicate) else kind_of_type(node.type, self.dialect)
         named: list[str] = [node.key]
         arguments: list[Term] = []
         for name, value in node.args.items():
             for part in value if isinstance(value, list) else [value]:
                 if isinstance(part, exp.Condition) and not isinstance(part, exp.Interval):
-                    named.append(name)
                     arguments.append(self.term(part, scope))
+                    named.append(f"{name} {self.look(arguments[-1], part, node, kind)}")
                 elif isinstance(part, exp.Expr) and list(part.find_all(exp.Column, exp.Query, exp.AggFunc)):
                     raise Unsupported(f"{part.key} inside of {node.key}")
                 elif part not in (None, False):
                     named.append(f"{name}={part.sql(self.dialect) if isinstance(part, exp.Expr) else part}")
-        kind: Kind = "boolean" if isinstance(node, exp.Predicate) else kind_of_type(node.type, self.dialect)
         if isinstance(node, _STRICT) and any(isinstance(one, Constant) and one.value is None for one in arguments):
             return null(kind)
         return call(("strict:" if isinstance(node, _STRICT) else "call:") + ":".join(named), arguments, kind)
+
+    def look(self, term: Term, node: exp.Expr, function: exp.Expr, result: Kind) -> str:
+        """What ``function`` sees of its argument ``node`` beside the value."""
+        if term.kind == "floating" and not (isinstance(term, Constant) and term.value) and tells_zeros_apart(function, result):
+            self.zeros(told_apart=True)
+        return appearance(term, node, self.dialect, result)
+
+    def zeros(self, *, compared: bool = False, told_apart: bool = False) -> None:
+        """Take note of what a query does with floating zeros, of which there are two. Raises `Unsupported` if it matters."""
+        self._zeros_compared |= compared
+        self._zeros_told_apart |= told_apart
+        if self._zeros_compared and self._zeros_told_apart and self.dialect != "sqlite":
+            raise Unsupported("floating zeros, which are equal whatever their sign, below a function that sees the sign")
+
+    def identify(self, kinds: Iterable[Kind]) -> None:
+        """Take note that equal values of these kinds count as one. Raises `Unsupported` where they may differ all the same."""
+        for kind in kinds:
+            check_identity(kind, self.dialect)
+            self.zeros(compared=kind == "floating")
 
     def comparison(self, node: exp.Expr, scope: Scope) -> Term:
         """``a < b`` and its like, quantified ones and those of tuples included."""
@@ -141,6 +166,9 @@ class Scalars:
         if isinstance(right, (exp.Any, exp.All)):
             return quantified(self, node, right, scope)
         sides = [self.items(side, scope) for side in (node.this, right)]
+        types = [side.type.sql() if side.type is not None else "" for side in (node.this, right)]
+        if all(len(side) == 1 and side[0].kind == "other" for side in sides) and types[0] != types[1]:
+            raise Unsupported("a comparison of types such as two enumerations, each of which has an order of its own")
         if len(sides[0]) != len(sides[1]):
             raise Unsupported("a comparison of tuples of different length")
         if len(sides[0]) > 1 and name != "eq":
@@ -161,26 +189,39 @@ class Scalars:
         """A comparison after the conversion of unlike operands."""
         for _ in range(2):
             left, right = self.aligned(right, left)
-        left, right = (
-            Call("strict:to_floating", (one,), "floating")
-            if one.kind in ("integer", "decimal") and other.kind == "floating" and not isinstance(one, Constant)
-            else one
-            for one, other in ((left, right), (right, left))
-        )
+        left, right = (self.floating(one) if other.kind == "floating" else one for one, other in ((left, right), (right, left)))
         kinds = {left.kind, right.kind} - {"null"}
+        if "floating" in kinds and not any(isinstance(one, Constant) and one.value for one in (left, right)):
+            self.zeros(compared=True)
         for kind in kinds:
             check_identity(kind, self.dialect)
+        if kinds == {"text", "decimal"} and self.dialect != "sqlite":
+            raise Unsupported("a text as a decimal number, which rounds it")
         if len(kinds) > 1 and not kinds <= NUMERIC and not kinds <= TIMES:
-            return Call(f"{'call' if name == 'same' else 'strict'}:compare:{name}", (left, right), "boolean")
+            sides = ":".join(f"{one.kind}{' with affinity' * self.has_affinity(one)}" for one in (left, right))
+            return Call(f"{'call' if name == 'same' else 'strict'}:compare:{name}:{sides}", (left, right), "boolean")
         return call(name, (left, right))
+
+    def floating(self, term: Term) -> Term:
+        """An exact number as it is compared with a floating one; SQLite compares exactly."""
+        if isinstance(term, Constant) and isinstance(term.value, Fraction) and term.kind in NUMERIC:
+            return term if self.dialect == "sqlite" else rounded(term)
+        return Call("strict:to_floating", (term,), "floating") if term.kind in ("integer", "decimal") else term
+
+    def has_affinity(self, term: Term) -> bool:
+        """Whether SQLite converts what a value is compared with: where it is a column or a CAST, not where it is calculated."""
+        if self.dialect != "sqlite":
+            return False
+        stored = isinstance(term, Column) and not term.name.isdigit()
+        return stored or (isinstance(term, Call) and term.operator.startswith("cast:"))
 
     def aligned(self, left: Term, right: Term) -> tuple[Term, Term]:
         """Both operands, a constant on the right converted to the kind on the left."""
         if isinstance(right, Constant) and isinstance(right.value, str):
             if left.kind in TIMES:
                 return left, moment(right.value, left.kind, self.dialect) or right
-            if left.kind in NUMERIC:
-                return left, number_in(right.value) or right
+            if left.kind in NUMERIC and (self.dialect != "sqlite" or self.has_affinity(left)):
+                return left, number_in(right.value, whole=self.dialect != "sqlite" and left.kind != "floating") or right
         if right.kind == "boolean" and left.kind in NUMERIC:
             return left, converted(right, exp.DataType.build("int"), None, self.dialect)
         return left, right
@@ -204,7 +245,7 @@ class Scalars:
         pair = [self.term(part, scope) for part in (node.this, node.expression)]
         kinds = [term.kind for term in pair]
         if not set(kinds) <= NUMERIC | {"null"}:
-            return Call(f"strict:{node.key}", tuple(pair), kind_of_type(node.type, self.dialect))
+            return Call(f"strict:{node.key}:{':'.join(kinds)}", tuple(pair), kind_of_type(node.type, self.dialect))
         kind = common_kind(kinds)
         name = _ARITHMETIC[type(node)]
         if kind == "floating":
@@ -215,15 +256,22 @@ class Scalars:
     def negative(self, node: exp.Expr, scope: Scope) -> Term:
         """``-x``."""
         operand = self.term(node.this, scope)
-        if operand.kind not in NUMERIC | {"null"}:
-            return self.function(node, scope)
+        if operand.kind not in NUMERIC | {"null"} or (operand.kind == "floating" and not isinstance(operand, Constant)):
+            return self.function(node, scope)  # minus NaN is NaN
         return call("sub", (Constant(Fraction(0), "integer"), operand), operand.kind)
 
     def division(self, node: exp.Expr, scope: Scope) -> Term:
         """``a / b``; what it gives for integers depends on the dialect."""
         left, right = (self.term(part, scope) for part in (node.this, node.expression))
+        if right.kind == "floating" and not (isinstance(right, Constant) and right.value):
+            self.zeros(told_apart=True)
         whole = node.args.get("typed") and left.kind == "integer" and right.kind == "integer"
-        return quotient(left, right, whole=bool(whole))
+        found = quotient(left, right, whole=bool(whole))
+        dynamic = self.dialect == "sqlite" and isinstance(found, Call) and not whole
+        if dynamic and not any(surely_real(*pair) for pair in ((node.this, left), (node.expression, right))):
+            looks = [appearance(*pair, self.dialect) for pair in ((left, node.this), (right, node.expression))]
+            return Call(f"division:{':'.join(looks)}", (left, right), "floating")
+        return found
 
     def case(self, node: exp.Expr, scope: Scope) -> Term:
         """CASE and IF."""
@@ -243,11 +291,14 @@ class Scalars:
         values = [value for _, value in pairs] + [last]
         kind = common_kind([value.kind for value in values])
         if kind == "other" and "text" in {value.kind for value in values}:
+            if any(isinstance(value, Constant) and value.kind == "text" for value in values) and self.dialect != "sqlite":
+                raise Unsupported("a CASE or COALESCE whose text is converted to the type of the other values")
             kind = "text"
             values = [one if one.kind in ("text", "null") else Call("strict:to_text", (one,), "text") for one in values]
         values = [brought_to(one, kind) for one in values]
         arguments = [part for (condition, _), value in zip(pairs, values, strict=False) for part in (condition, value)]
-        return call("case", (*arguments, values[-1]), kind)
+        found = call("case", (*arguments, values[-1]), kind)
+        return Call("case", (*arguments, values[-1]), kind) if self.has_affinity(found) else found
 
     def coalesce(self, node: exp.Expr, scope: Scope) -> Term:
         """COALESCE."""
@@ -258,6 +309,8 @@ class Scalars:
     def nullif(self, node: exp.Expr, scope: Scope) -> Term:
         """NULLIF."""
         left, right = (self.term(part, scope) for part in (node.this, node.expression))
+        if self.dialect == "sqlite" and "text" in (left.kind, right.kind) and left.kind != right.kind:
+            return self.function(node, scope)
         return call("case", (self.compare("eq", left, right), null(left.kind), left), left.kind)
 
     def is_(self, node: exp.Expr, scope: Scope) -> Term:
@@ -288,13 +341,19 @@ class Scalars:
 
     def cast(self, node: exp.Expr, scope: Scope) -> Term:
         """CAST; TRY_CAST where it can only succeed."""
-        found = converted(self.term(node.this, scope), node.args["to"], node.this.type, self.dialect)
-        tried = isinstance(node, exp.TryCast) and isinstance(found, Call) and found.operator.startswith("cast:")
+        term, target = self.term(node.this, scope), node.args["to"]
+        look = self.look(term, node.this, node, kind_of_type(target, self.dialect))
+        found = converted(term, target, node.this.type, self.dialect, look)
+        if not isinstance(node, exp.TryCast):
+            return found
+        if found == term and (isinstance(term, Constant) or may_fail(exp.Cast(this=node.this.copy(), to=target), self.dialect)):
+            return Call(f"try_cast:{target.sql()} of {look}", (term,), kind_of_type(target, self.dialect))
+        tried = isinstance(found, Call) and found.operator.startswith("cast:")
         return Call("try_" + found.operator, found.arguments, found.kind) if tried and isinstance(found, Call) else found
 
     def date(self, node: exp.Expr, scope: Scope) -> Term:
         """``DATE(x)`` of one argument."""
-        if len([value for value in node.args.values() if value]) != 1:
+        if len([value for value in node.args.values() if value]) != 1 or self.dialect == "sqlite":
             return self.function(node, scope)
         return converted(self.term(node.this, scope), exp.DataType.build("date"), None, self.dialect)
 

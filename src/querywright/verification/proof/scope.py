@@ -49,4 +49,4 @@ class Scope:
             if key in scope.columns:
                 return scope.columns[key]
             scope = scope.outer
-        raise Unsupported(f"column {node.sql()}, which is not grouped, not unique, or of a collation of its own")
+        raise Unsupported(f"column {node.sql()}, which is not grouped, not unique, or whose equal values may differ")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from querywright.sql.qualify import table_of
+from querywright.verification.proof.appearance import of_two_looks
 from querywright.verification.proof.kinds import Unsupported, common_kind, kind_of_type
 from querywright.verification.proof.scope import Scope
 from querywright.verification.proof.simplify import existence, negation, never
@@ -196,8 +197,8 @@ def _table(translation: Translation, node: exp.Table, scope: Scope) -> list[Alte
     shown = [*(given := _column_aliases(node)), *names[len(given) :]]
     columns: Names = {}
     for column, name in zip(table.columns, shown, strict=True):
-        if column.collated:
-            continue  # equal texts may differ there
         declared = translation.types[table.name.lower(), column.name.lower()]
+        if column.collated or of_two_looks(declared):
+            continue  # equal values may differ there
         columns[alias, name] = Column(row, column.name.lower(), kind_of_type(declared, translation.dialect))
     return [Alternative((Atom(row, Stored(table.name.lower())),), (), columns)]

@@ -10,7 +10,7 @@ from querywright.verification.proof.kinds import Unsupported, common_kind, liter
 from querywright.verification.proof.operators import COMPARISONS, member
 from querywright.verification.proof.scope import Scope
 from querywright.verification.proof.simplify import call, conjunction, existence, negation
-from querywright.verification.proof.terms import Branch, Call, Single, Term, bag_rows, fresh_row, null, with_outputs
+from querywright.verification.proof.terms import Branch, Call, Constant, Single, Term, bag_rows, fresh_row, null, with_outputs
 
 if TYPE_CHECKING:
     from querywright.verification.proof.scalars import Scalars
@@ -47,6 +47,10 @@ def in_(scalars: Scalars, node: exp.Expr, scope: Scope, *, asserted_only: bool =
         if node.args.get("unnest") is not None or node.args.get("field") is not None:
             raise Unsupported("IN with an array")
         options = [scalars.items(option, scope) for option in node.expressions]
+        for pair in (pair for option in options for pair in zip(left, option, strict=False)):
+            kinds = {one.kind for one in pair}
+            if scalars.dialect == "sqlite" and len(kinds) > 1 and "text" in kinds and not isinstance(pair[1], Constant):
+                raise Unsupported("IN with a list of columns of another type, which SQLite does not convert there")
         return call("or", [scalars.all_equal(left, option) for option in options])
     body = query.unnest() if isinstance(query, exp.Subquery) else query
     if not isinstance(body, exp.Query):
@@ -91,6 +95,9 @@ def single(scalars: Scalars, node: exp.Expr, scope: Scope) -> Term:
         # Whichever row LIMIT 1 takes, its value is the constant; without a row the value is NULL.
         value = literal(constant, scalars.dialect)
         return call("case", (some_row(scalars, query, scope), value, null(value.kind)), value.kind)
+    if scalars.dialect == "sqlite" and query.args.get("order") is not None and query.args.get("limit") is None:
+        query = query.copy()
+        query.set("limit", exp.Limit(expression=exp.Literal.number(1)))  # of several rows SQLite takes the first
     bag = scalars.queries.subquery(query, scope)
     if any(len(branch.outputs) != 1 for branch in bag.branches):
         raise Unsupported("a subquery of several columns as a value")

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from querywright.sql.schema import Schema
 from querywright.verification.proof.grouping import Context, Groups, grouping_sets
-from querywright.verification.proof.kinds import Unsupported, brought_to, check_identity, common_kind
+from querywright.verification.proof.kinds import Unsupported, brought_to, common_kind
 from querywright.verification.proof.scalars import Scalars
 from querywright.verification.proof.scope import Scope
 from querywright.verification.proof.shapes import at_most
@@ -183,8 +183,7 @@ class Translation:
         return terms
 
     def _distinct(self, bag: Bag, names: Sequence[str], kinds: Sequence[Kind]) -> Result:
-        for kind in kinds:
-            check_identity(kind, self.dialect)
+        self.scalars.identify(kinds)
         row = fresh_row()
         columns = tuple(Column(row, str(position), kind) for position, kind in enumerate(kinds))
         branches = (Branch((Atom(row, Distinct(bag)),), (), columns),) if bag.branches else ()
@@ -225,6 +224,7 @@ class Translation:
             return self._reopened(result, scope)
         if not isinstance(node, (exp.Except, exp.Intersect)):
             raise Unsupported(node.key)
+        self.scalars.identify(kinds)
         if distinct:
             left = self._distinct(left.bag, left.names, left.kinds)
         elif not self.is_set(left.bag):
