@@ -7,7 +7,7 @@ python benchmarks/factory.py --yields runs/one runs/two             what kinds o
 Examples an hour are of this machine as busy as it was; core-seconds an example are what the run's own processes computed, which
 other work on the machine does not touch. The recheck exports the examples and runs a sample again on data of another seed. A
 folder that holds a run is gone on with; then the seconds are those of all runs together. With --yields nothing is run: the table
-that later runs expect their yields by, src/querywright/factory/yields.json, is written from the journals of those folders.
+that later runs expect their yields by, src/querywright/factory/yields.json, is brought up to date from the journals there.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from querywright.factory.values import Plan, Product
 CORES = 2
 LEAST_EXAMPLES = 15_000
 SHARES = ("3+-table join", "window", "CTE", "set operation")
+LEAST_TRIES = 6
 YIELDS = Path(__file__).parents[1] / "src/querywright/factory/yields.json"
 _MEBIBYTE = 1 << 20
 
@@ -98,7 +99,10 @@ def main() -> None:
 
 
 def _write_yields(folders: list[Path]) -> None:
-    """Of each habit and of each shape: the share of its slow queries that became examples, or would have but for the quotas."""
+    """Of each habit and of each shape: the share of its slow queries that became examples, or would have but for the quotas.
+
+    What was tried less than `LEAST_TRIES` times keeps its figure.
+    """
     tries: dict[str, dict[str, dict[str, list[bool]]]] = defaultdict(
         lambda: {"habits": defaultdict(list), "shapes": defaultdict(list)}
     )
@@ -108,13 +112,13 @@ def _write_yields(folders: list[Path]) -> None:
                 good, found = one.fate in ("kept", "quota"), tries[product.order.engine]
                 found["habits"][one.injected[0]].append(good)
                 found["shapes"][product.shape].append(good)
-    table = {
-        engine: {
-            kind: {name: round((sum(good) + 0.3) / (len(good) + 2), 2) for name, good in sorted(names.items())}
-            for kind, names in kinds.items()
-        }
-        for engine, kinds in sorted(tries.items())
-    }
+    table: dict[str, dict[str, dict[str, float]]] = json.loads(YIELDS.read_text(encoding="utf-8"))
+    for engine, kinds in tries.items():
+        for kind, names in kinds.items():
+            rates = {
+                name: round((sum(good) + 0.3) / (len(good) + 2), 2) for name, good in names.items() if len(good) >= LEAST_TRIES
+            }
+            table[engine][kind] = dict(sorted({**table[engine][kind], **rates}.items()))
     YIELDS.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

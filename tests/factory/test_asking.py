@@ -32,7 +32,7 @@ def draft() -> Draft:
     clean = GeneratedQuery(CLEAN, "sqlite", "Which orders?", "rows_with_lookups", fingerprint(tree, "sqlite"), "family", tree)
     slow = inject_habits(tree, SCHEMA, "sqlite", Random(0), 1, {"correlated_subquery": 1e6})
     assert slow is not None and slow.injected == ("correlated_subquery",)
-    return Draft(clean, slow, "train")
+    return Draft(clean, slow, "train", "decorrelate")
 
 
 def answering(*contents: str) -> tuple[Ask, list[tuple[Sequence[Message], str]]]:

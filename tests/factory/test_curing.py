@@ -10,11 +10,14 @@ import pytest
 from command_line import private_machine
 
 from querywright.antipatterns.driver import antipatterns
-from querywright.factory.curing import expected_pattern
+from querywright.factory.curing import pattern_for, usual_pattern
 from querywright.factory.proposing import cured, transforms_of
 from querywright.factory.stock import Stock
 from querywright.factory.values import Order
 from querywright.generation.inject import NEVER
+from querywright.sql.ddl import schema_of
+from querywright.sql.facts import Facts
+from querywright.sql.qualify import qualify_text
 from querywright.transforms.driver import transforms
 
 
@@ -34,10 +37,38 @@ def order(number: int, shape: str) -> Order:
 
 
 def test_patterns_are_families_of_cures_and_habits_without_one() -> None:
-    assert expected_pattern(("correlated_subquery",)) == "decorrelate"
-    assert expected_pattern(("expression_on_join_key",)) == "expression_on_join_key"
-    assert expected_pattern(("expression_on_join_key", "unused_join")) == "expression_on_join_key|remove_redundant"
-    assert expected_pattern(()) == "semantic_rewrite"
+    assert usual_pattern(("correlated_subquery",)) == "decorrelate"
+    assert usual_pattern(("expression_on_join_key",)) == "expression_on_join_key"
+    assert usual_pattern(("expression_on_join_key", "unused_join")) == "expression_on_join_key|remove_redundant"
+    assert usual_pattern(()) == "semantic_rewrite"
+
+
+SCHEMA = schema_of(
+    "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
+    "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER, amount REAL NOT NULL, note TEXT NOT NULL);",
+    "sqlite",
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "habit", "pattern"),
+    [
+        (
+            "SELECT (SELECT o.amount FROM orders AS o WHERE o.user_id = u.id ORDER BY o.amount DESC LIMIT 1) FROM users AS u",
+            "extreme_by_sorting",
+            "semantic_rewrite",
+        ),
+        (
+            "SELECT (SELECT o.note FROM orders AS o WHERE o.user_id = u.id ORDER BY o.note DESC LIMIT 1) FROM users AS u",
+            "extreme_by_sorting",
+            "decorrelate",
+        ),
+        ("SELECT u.id FROM users AS u", "unused_join", "remove_redundant"),
+        ("SELECT u.id FROM users AS u", "leading_wildcard", "leading_wildcard"),
+    ],
+)
+def test_the_pattern_is_that_of_the_cure_that_applies(sql: str, habit: str, pattern: str) -> None:
+    assert pattern_for((habit,), Facts(qualify_text(sql, SCHEMA, "sqlite"), SCHEMA, "sqlite")) == pattern
 
 
 def test_slow_queries_of_an_order_differ_and_share_a_clean_one(stock: Stock) -> None:
@@ -51,8 +82,8 @@ def test_slow_queries_of_an_order_differ_and_share_a_clean_one(stock: Stock) -> 
 
 def test_what_is_closed_is_not_drafted(stock: Stock) -> None:
     drafter, asked = stock.drafter("hr"), order(3, "parents_with_figures")
-    closed = frozenset({expected_pattern(draft.slow.injected) for draft in drafter.drafts(asked)})
-    assert not closed & {expected_pattern(draft.slow.injected) for draft in drafter.drafts(replace(asked, closed=closed))}
+    closed = frozenset({draft.pattern for draft in drafter.drafts(asked)})
+    assert not closed & {draft.pattern for draft in drafter.drafts(replace(asked, closed=closed))}
 
 
 def test_cures_are_named_and_some_lead_back_to_the_clean_query(stock: Stock) -> None:

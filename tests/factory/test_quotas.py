@@ -6,9 +6,9 @@ from factory_examples import example
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querywright.factory.quotas import BAND_SHARE, CAPPED_SHARE, FREE, HELD_OUT_SHARE, PATTERN_SHARE, WANTED, Quotas
+from querywright.factory.quotas import BAND_SHARES, FREE, HELD_OUT_SHARE, PATTERN_SHARE, WANTED, Quotas
 from querywright.generation.identity import HELD_OUT
-from querywright.scoring.reward import band, band_names
+from querywright.scoring.reward import band
 
 PATTERNS = ("decorrelate", "pushdown", "indexing", "flatten_subquery", "remove_redundant", "or_to_union", "inline_cte")
 SPLITS = ("train", "train", "train", "test", "validation")
@@ -29,8 +29,7 @@ def test_no_kind_ever_passes_its_share(offered: list[tuple[str, float, str]]) ->
             quotas.add(one)
         total = quotas.total
         assert all(count <= max(FREE, PATTERN_SHARE * total) for count in quotas.patterns.values())
-        assert all(count <= max(FREE, BAND_SHARE * total) for count in quotas.bands.values())
-        assert quotas.bands[band_names()[-1]] <= max(FREE, CAPPED_SHARE * total)
+        assert all(count <= max(FREE, BAND_SHARES[name] * total) for name, count in quotas.bands.items())
         assert all(quotas.splits[name] <= max(FREE, HELD_OUT_SHARE * total) for name in ("test", "validation"))
 
 
@@ -58,6 +57,14 @@ def test_features_are_lacking_until_there_are_enough() -> None:
     for number in range(10):
         quotas.add(example(number, features=tuple(WANTED) if number < 5 else ()))
     assert set(quotas.lacking().values()) == {0.0}
+
+
+def test_high_speedups_are_short_until_there_are_enough() -> None:
+    quotas, enough = Quotas(), Quotas()
+    for number in range(40):
+        quotas.add(example(number, speedup=3.0))
+        enough.add(example(number, speedup=50.0 if number % 4 == 0 else 3.0))
+    assert (Quotas().short_of_high(), quotas.short_of_high(), enough.short_of_high()) == (0.0, 1.0, 0.0)
 
 
 def test_a_copy_goes_on_apart() -> None:

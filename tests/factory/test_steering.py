@@ -79,6 +79,15 @@ def test_shapes_that_bring_what_is_lacking_are_preferred() -> None:
     assert drawn[0] > drawn[1]
 
 
+def test_slower_queries_are_asked_for_where_high_speedups_are_short() -> None:
+    low, high = Quotas(), Quotas()
+    for number in range(40):
+        low.add(example(number, speedup=3.0))
+        high.add(example(number, speedup=50.0))
+    patient = [sum(order.patient for order in orders(Steering(), quotas)) for quotas in (low, high)]
+    assert patient[0] > 2 * patient[1] > 0
+
+
 def test_what_the_quotas_closed_goes_with_the_order() -> None:
     quotas = Quotas()
     for number in range(FREE + 1):
@@ -89,7 +98,7 @@ def test_what_the_quotas_closed_goes_with_the_order() -> None:
 def test_habits_whose_cures_few_examples_show_go_in_beside_others_first() -> None:
     steering = Steering()
     for _ in range(30):
-        steering.applied["or_list_to_in"] += 1
+        steering.shown["or_list_to_in"] += 1
     places = [order.beside.index("or_chain") for order in orders(steering, count=100)]
     rare = [order.beside.index("repeated_condition_in_or") for order in orders(steering, count=100)]
     assert sum(rare) < 0.6 * sum(places)

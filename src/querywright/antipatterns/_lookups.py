@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from querywright.antipatterns._blocks import computes_across_rows, fills_earlier_sources
+from querywright.sql.correlation import scalar_subqueries
 from querywright.sql.facts import Facts, Source
 from querywright.sql.nullability import has_grouping_sets
 from querywright.sql.predicates import conjunction, conjuncts, equality_identifies, set_where, unwrap, where_conjuncts
@@ -15,26 +16,41 @@ _NULL_OF_NOTHING = (exp.Max, exp.Min, exp.Sum, exp.Avg)
 """Aggregates that give NULL where there are no rows, as a LEFT JOIN does."""
 
 
-def look_up_by_subqueries(facts: Facts, fewest: int) -> exp.Query | None:
-    """Write a scalar subquery for each column of a LEFT JOIN that finds one row at most; at least ``fewest`` columns are read."""
+def first_values(facts: Facts) -> Iterator[tuple[exp.Subquery, exp.Select, exp.Expr]]:
+    """Correlated scalar subqueries with ORDER BY … LIMIT 1, their bodies, and what these are sorted by first."""
+    for subquery, body in scalar_subqueries(facts):
+        order, limit = body.args.get("order"), body.args.get("limit")
+        if order is None or limit is None or limit.expression != exp.Literal.number(1) or body.args.get("offset"):
+            continue
+        if facts.correlated_columns(body):
+            yield subquery, body, unwrap(order.expressions[0].this)
+
+
+def look_up_by_subqueries(facts: Facts, fewest: int, *, sorting: bool = False) -> exp.Query | None:
+    """Write a scalar subquery for each column of a LEFT JOIN that finds one row at most; at least ``fewest`` columns are read.
+
+    With ``sorting``, one of them or more is an extreme, which is looked for by ORDER BY … LIMIT 1.
+    """
     for select in facts.selects():
         row_by_row = not select.args.get("group") and not select.args.get("distinct") and not computes_across_rows(select)
         if not row_by_row or fills_earlier_sources(select):
             continue
         for source in facts.sources(select).values():
-            uses = _uses(source, select, facts)
+            uses = uses_of(source, select, facts)
             distinct = {column.name for column in uses}
             if not uses or len(distinct) < fewest or source.join is None or not _finds_one_row(source, facts):
                 continue
+            if sorting and not any(_sorted(source, column, facts) for column in uses):
+                continue
             for column in uses:
-                lookup = _aggregate(source, column, facts) or _lookup(source, column)
-                column.replace(exp.Subquery(this=lookup))
+                lookup = (_sorted(source, column, facts) if sorting else None) or _aggregate(source, column, facts)
+                column.replace(exp.Subquery(this=lookup or _lookup(source, column)))
             select.set("joins", [join for join in select.args["joins"] if join is not source.join])
             return facts.tree
     return None
 
 
-def _uses(source: Source, select: exp.Select, facts: Facts) -> list[exp.Column]:
+def uses_of(source: Source, select: exp.Select, facts: Facts) -> list[exp.Column]:
     """Columns of ``source`` outside of its own ON; [] where a nested query or another join reads it too."""
     inside = {id(node) for node in source.join.walk()} if source.join is not None else set()
     uses = [column for column in facts.references(select, source.alias) if id(column) not in inside]
@@ -47,11 +63,16 @@ def _finds_one_row(source: Source, facts: Facts) -> bool:
         return False
     if isinstance(source.node, exp.Subquery) and source.query is not None and facts.correlated_columns(source.query):
         return False
-    fixed = [own.name for own, other in _equated(source) if equality_identifies(own, other)]
+    return meets_one_row(source, facts)
+
+
+def meets_one_row(source: Source, facts: Facts) -> bool:
+    """Whether the equalities in the ON of ``source`` find one row of it at most."""
+    fixed = [own.name for own, other in equated(source) if equality_identifies(own, other)]
     return bool(fixed) and facts.at_most_one(source, fixed) is not None
 
 
-def _equated(source: Source) -> Iterator[tuple[exp.Column, exp.Expr]]:
+def equated(source: Source) -> Iterator[tuple[exp.Column, exp.Expr]]:
     """(column of ``source``, expression over other sources) of each equality in its ON."""
     for condition in conjuncts(source.join.args.get("on") if source.join is not None else None):
         bare = unwrap(condition)
@@ -75,7 +96,7 @@ def _aggregate(source: Source, column: exp.Column, facts: Facts) -> exp.Select |
     if not isinstance(body, exp.Select) or not isinstance(source.node, exp.Subquery) or not _only_grouped(body):
         return None
     outputs = {projection.alias_or_name: projection.unalias() for projection in body.expressions}
-    value, pairs = outputs[column.name], list(_equated(source))
+    value, pairs = outputs[column.name], list(equated(source))
     conditions = conjuncts(source.join.args["on"] if source.join is not None else None)
     keys: Sequence[exp.Expr] = [outputs[own.name] for own, _ in pairs]
     captured = {node.table for _, other in pairs for node in other.find_all(exp.Column)} & set(facts.sources(body))
@@ -89,6 +110,20 @@ def _aggregate(source: Source, column: exp.Column, facts: Facts) -> exp.Select |
     fixed = [exp.EQ(this=key.copy(), expression=other.copy()) for key, (_, other) in zip(keys, pairs, strict=True)]
     condition = conjunction([*fixed, *where_conjuncts(inner)])
     inner.set("where", exp.Where(this=condition))
+    return inner
+
+
+def _sorted(source: Source, column: exp.Column, facts: Facts) -> exp.Select | None:
+    """``SELECT x FROM t WHERE t.k = outer AND NOT x IS NULL ORDER BY x DESC LIMIT 1`` where `_aggregate` says ``MAX(x)``."""
+    inner = _aggregate(source, column, facts)
+    extreme = inner.expressions[0].unalias() if inner is not None else None
+    if inner is None or not isinstance(extreme, (exp.Max, exp.Min)) or not isinstance(extreme.this, exp.Column):
+        return None
+    value = extreme.this
+    inner.set("expressions", [exp.alias_(value.copy(), column.name)])
+    set_where(inner, [*where_conjuncts(inner), exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))])
+    inner.set("order", exp.Order(expressions=[exp.Ordered(this=value.copy(), desc=isinstance(extreme, exp.Max))]))
+    inner.set("limit", exp.Limit(expression=exp.Literal.number(1)))
     return inner
 
 

@@ -17,6 +17,7 @@ from querywright.sql.facts import Facts
 SEVERITY: Severity = "high"
 CURES: tuple[str, ...] = (
     "decorrelate_scalar_aggregate",
+    "decorrelate_key_lookup",
     "decorrelate_top_row",
     "decorrelate_nearest_row",
     "aggregate_subquery_to_window",

@@ -20,6 +20,7 @@ from querywright.chat.options import ChatOptions
 from querywright.chat.protocol import Message, Reply
 from querywright.errors import BudgetExhausted, ChatUnavailable, QueryError, ReplyUnusable
 from querywright.factory.conversations import SYSTEM, engine_name, question
+from querywright.factory.curing import usual_pattern
 from querywright.factory.drafting import Draft
 from querywright.generation.inject import Injected
 from querywright.propose.answers import read
@@ -78,7 +79,7 @@ class Model:
         if tree.find(exp.Table) is None or ambiguities(Facts(tree, schema, dialect)):
             return None
         found = tuple(habits(tree, written, schema, dialect))
-        return Draft(draft.clean, Injected(text, tree, fingerprint(tree, dialect), (), found), draft.split)
+        return Draft(draft.clean, Injected(text, tree, fingerprint(tree, dialect), (), found), draft.split, usual_pattern(()))
 
     def solution(self, draft: Draft, schema: Schema, shots: Sequence[tuple[str, str]], key: str) -> Proposal | None:
         """The expert's rewrite of the slow query, ``shots`` being slow queries with good solutions; None without a usable one."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 
 from querywright.antipatterns.driver import antipatterns
 from querywright.factory.features import pattern_of
+from querywright.sql.facts import Facts
+from querywright.transforms.driver import transforms
+from querywright.transforms.protocol import Site
 
 
 @cache
@@ -15,16 +18,34 @@ def cures() -> dict[str, tuple[str, ...]]:
     return {name: module.CURES for name, module in antipatterns().items()}
 
 
-def curing(habits: Iterable[str]) -> tuple[str, ...]:
-    """The first transform that cures each habit: what kind of optimization leaving the habit is."""
-    return tuple(dict.fromkeys(cures()[habit][0] for habit in habits if cures().get(habit)))
+def usual_pattern(injected: Sequence[str]) -> str:
+    """The pattern to expect before there is a slow query: that of the most usual cures."""
+    return _pattern(injected, [cures()[habit][0] for habit in injected if cures().get(habit)])
 
 
-def expected_pattern(injected: Sequence[str]) -> str:
-    """The pattern of the clean query as a solution of a slow one that these habits were put into.
+def pattern_for(injected: Sequence[str], slow: Facts) -> str:
+    """The pattern of the clean query as a solution of the ``slow`` one that these habits were put into.
 
-    A habit that no transform cures is a kind of its own: its name says what was left.
+    The kind of a habit is that of the first of its cures that has a site in the slow query, and of its most usual cure where
+    none has. A habit that no transform cures is a kind of its own: its name says what was left.
     """
+    if not injected:
+        return _pattern((), ())
+    slow.complete_types()
+    known = transforms(slow.dialect)
+    return _pattern(injected, [_cure(cures()[habit], known, slow) for habit in injected if cures().get(habit)])
+
+
+def _cure(names: Sequence[str], known: Collection[str], slow: Facts) -> str:
+    return next((name for name in names if name in known and _applies(name, slow)), names[0])
+
+
+def _applies(name: str, slow: Facts) -> bool:
+    return any(isinstance(found, Site) for found in transforms()[name].find(slow.tree, slow))
+
+
+def _pattern(injected: Sequence[str], applied: Sequence[str]) -> str:
+    """The kinds of what is applied, and the habits without a cure."""
     uncured = [habit for habit in injected if not cures().get(habit)]
-    kinds = {kind for kind in pattern_of(curing(injected), False).split("|") if curing(injected)}
+    kinds = pattern_of(applied, False).split("|") if applied else []
     return "|".join(sorted({*kinds, *uncured})) or pattern_of((), False)

@@ -8,12 +8,13 @@ from random import Random
 
 from querywright.engines.session import Session
 from querywright.errors import InputError
-from querywright.factory.curing import expected_pattern
+from querywright.factory.curing import pattern_for, usual_pattern
 from querywright.factory.values import Order
 from querywright.generation.identity import Split, split_of
 from querywright.generation.inject import Injected, injections
 from querywright.generation.queries import GeneratedQuery, QueryGenerator, shapes
 from querywright.generation.statistics import Statistics, statistics
+from querywright.sql.facts import Facts
 from querywright.sql.schema import Schema
 from querywright.values import Query
 
@@ -29,11 +30,13 @@ _MORE = (1, 2, 2)
 
 @dataclass(frozen=True)
 class Draft:
-    """A slow query in the making: ``clean`` is what it should have been, and answers the question."""
+    """A slow query in the making: ``clean`` is what it should have been, and answers the question; ``pattern`` is what kind of
+    optimization that one is."""
 
     clean: GeneratedQuery
     slow: Injected
     split: Split
+    pattern: str
 
     @property
     def query(self) -> Query:
@@ -83,13 +86,16 @@ class Drafter:
         made: set[str] = {clean.fingerprint}
 
         def further(first: str) -> int:
-            return dice.choice(_MORE if expected_pattern((first,)) in order.closed else _FURTHER)
+            return dice.choice(_MORE if usual_pattern((first,)) in order.closed else _FURTHER)
 
         drawn = injections(clean.tree, self.schema, clean.dialect, dice, dict(order.weights), order.beside, further)
         for slow in drawn:
-            if slow.fingerprint not in made and expected_pattern(slow.injected) not in order.closed:
+            if slow.fingerprint in made:
+                continue
+            pattern = pattern_for(slow.injected, Facts(slow.tree, self.schema, clean.dialect))
+            if pattern not in order.closed:
                 made.add(slow.fingerprint)
-                yield Draft(clean, slow, split)
+                yield Draft(clean, slow, split, pattern)
             if len(made) > VARIANTS:
                 return
 

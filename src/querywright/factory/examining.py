@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from querywright.advise.candidates import propose_indexes
 from querywright.advise.trial import try_indexes
 from querywright.errors import ExecutionError
-from querywright.factory.curing import expected_pattern
 from querywright.factory.drafting import Draft
 from querywright.factory.features import difficulty, pattern_of, table_count
 from querywright.factory.proposing import REFERENCE, transforms_of
@@ -238,5 +237,5 @@ def _rejected(proposal: Proposal) -> Solution:
 def _pattern(draft: Draft, solution: Solution) -> str:
     """The kind of optimization; that of the clean query is what cures the habits that were put in."""
     if solution.proposer == REFERENCE:
-        return expected_pattern(draft.slow.injected)
+        return draft.pattern
     return pattern_of(solution.transforms, bool(solution.statements))

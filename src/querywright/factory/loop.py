@@ -35,7 +35,7 @@ _SHOTS = 3
 
 _ORDER_LIMIT_S = 120.0
 
-LEAST_SHARE = 0.4
+LEAST_SHARE = 0.3
 """Of the time, which is dealt out to the engines alike; the rest goes to those that make more examples in a second."""
 
 _TRIED_S = 20.0

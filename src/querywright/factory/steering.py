@@ -25,7 +25,8 @@ from querywright.generation.inject import NEVER
 from querywright.generation.queries import shapes
 
 EXPLORING = 0.05
-"""The share of orders that try anything: what never worked may work once the quotas have changed."""
+"""The share of orders that try anything, most often what few examples show: what never worked may work once the quotas have
+changed."""
 
 HOPELESS = 0.2
 """A habit that yields less than this share of what the best one does in a shape is put into it by exploring orders only."""
@@ -46,7 +47,11 @@ _PRIORS: dict[Severity, float] = {"critical": 0.5, "high": 0.4, "medium": 0.25, 
 
 _LIFT = 15.0
 _UNCURED = 0.1
-"""How often a habit that no transform cures goes in beside another one; 1: as often as one that no example has."""
+"""How often a habit that no transform cures goes in beside another one; 1: as often as any other."""
+
+_PATIENT = 0.25
+_MORE_PATIENT = 0.75
+"""The share of orders that ask for slower queries: the least, and how much more where there are no high speedups."""
 
 _ALL = "all"
 _START = 2
@@ -71,8 +76,8 @@ class _Yield:
 class Steering:
     """What is known of one engine.
 
-    Yields by habit, by habit in a shape, and by shape; which sizes of data worked; how many examples apply a transform; which
-    habits went into queries of a shape, and what features those had; which shapes a schema has no tables for.
+    Yields by habit, by habit in a shape, and by shape; which sizes of data worked; how many examples apply a transform or have a
+    habit; which habits went into queries of a shape, and what features those had; which shapes a schema has no tables for.
     """
 
     engine: str = ""
@@ -80,7 +85,7 @@ class Steering:
     pairs: dict[tuple[str, str], _Yield] = field(default_factory=lambda: defaultdict(_Yield))
     shapes: dict[str, _Yield] = field(default_factory=lambda: defaultdict(_Yield))
     tiers: Counter[int] = field(default_factory=Counter)
-    applied: Counter[str] = field(default_factory=Counter)
+    shown: Counter[str] = field(default_factory=Counter)
     fitting: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     impossible: set[tuple[str, str]] = field(default_factory=set)
     drafted: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -98,7 +103,7 @@ class Steering:
                 self.shapes[product.shape].note(kept)
             for example in one.examples:
                 self.tiers[example.tier] += 1
-                self.applied.update(example.solution.transforms)
+                self.shown.update((*example.solution.transforms, *example.injected))
             if one.injected:
                 self.drafted[product.shape].update((*one.features, _ALL))
                 self.fitting[product.shape].update(one.injected)
@@ -126,6 +131,7 @@ class Steering:
             tuple(self._weights(shape, exploring)),
             self._beside(shape, exploring, dice),
             quotas.closed(),
+            patient=dice.random() < _PATIENT + _MORE_PATIENT * quotas.short_of_high(),
         )
 
     def _weights(self, shape: str, exploring: bool) -> Iterable[tuple[str, float]]:
@@ -136,7 +142,7 @@ class Steering:
         for habit in antipatterns():
             relative = fitting.get(habit, 0.0) / best
             if exploring:
-                yield habit, 0.0 if habit in NEVER else 1.0
+                yield habit, 0.0 if habit in NEVER else round(self._rarity(habit) ** 0.5, 5)
             else:
                 yield habit, round(relative**2, 5) if relative >= HOPELESS else 0.0
 
@@ -148,11 +154,16 @@ class Steering:
         seen = self.fitting[shape]
         known = self.drafted[shape][_ALL] >= _FAMILIAR and not exploring
         drawn = {
-            habit: dice.expovariate(1 / (1 + self.applied[cure[0]]) if (cure := cures()[habit]) else _UNCURED)
+            habit: dice.expovariate(self._rarity(habit))
             for habit in antipatterns()
             if habit not in NEVER and (seen[habit] or not known)
         }
         return tuple(sorted(drawn, key=drawn.__getitem__))
+
+    def _rarity(self, habit: str) -> float:
+        """From 1 where no example shows a habit or its most usual cure, the closer to 0 the more do."""
+        cure = cures()[habit]
+        return (1 if cure else _UNCURED) / (1 + self.shown[habit] + sum(self.shown[name] for name in cure[:1]))
 
     def _rate(self, shape: str, habit: str) -> float:
         """The yield of a habit in a shape, which is expected to be that of the habit in general."""

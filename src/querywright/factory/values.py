@@ -54,7 +54,7 @@ class Order:
 
     ``number`` counts the orders of an engine. ``weights`` say how often habits are to be put in first (0: never), ``beside``
     names those that may accompany one, ``closed`` the patterns, bands of speedup and splits of which there are enough. ``shots``
-    are slow and fast queries for a model to see.
+    are slow and fast queries for a model to see. ``patient``: queries that take longer are wanted.
     """
 
     engine: str
@@ -66,6 +66,7 @@ class Order:
     beside: tuple[str, ...] = ()
     closed: frozenset[str] = frozenset()
     shots: tuple[tuple[str, str], ...] = ()
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

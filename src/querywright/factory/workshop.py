@@ -17,7 +17,6 @@ from querywright.chat.options import ChatOptions
 from querywright.engines.session import timed_run
 from querywright.errors import ExecutionError, QueryError, StatementError, StatementTimeout
 from querywright.factory.asking import Model
-from querywright.factory.curing import expected_pattern
 from querywright.factory.drafting import Draft
 from querywright.factory.examining import Examiner, Trial
 from querywright.factory.features import INDEXING, features, pattern_of
@@ -35,10 +34,8 @@ FASTEST_MS = {"duckdb": 4.0, "sqlite": 2.0}
 SLOWEST_S = {"duckdb": 0.1, "sqlite": 0.06}
 """Slow queries that take longer are tried on fewer rows; each is run five times or so."""
 
-_PATIENT = 4
-"""One order in so many asks for queries that are slower by the factors `_PATIENCE`: the highest speedups need many rows."""
-
 _PATIENCE = (5.0, 2.0)
+"""How much slower queries may be, at least and at most, for a patient order: the highest speedups need many rows."""
 
 LEAST_PROMISE = 1.9
 """A solution that a first run does not show to be so much faster is not judged."""
@@ -52,7 +49,7 @@ _EXPLORING = 8
 _UNNAMED = 1.5
 """The clean query has to be so much faster than a rewrite by rules to come first: named steps teach more than none."""
 
-_DOUBT = 1.3
+_DOUBT = 1.15
 """A speedup that is so near to the next band may end up there."""
 
 _MOVES = 2
@@ -157,7 +154,7 @@ class Workshop:
     def _placed(self, made: _Round, draft: Draft) -> Trial | Fate:
         """The slow query at the tier of its order, or at another one where it takes too long or next to nothing."""
         schema, tier = made.order.schema, made.tier
-        least, most = (1.0, 1.0) if made.order.number % _PATIENT else _PATIENCE
+        least, most = _PATIENCE if made.order.patient else (1.0, 1.0)
         tiers = self._stock.tiers(schema)
         fate: Fate = "too slow"
         tried: set[int] = set()
@@ -213,8 +210,7 @@ class Workshop:
         """Whether the quotas have room for the proposal, as far as can be said before it is judged."""
         ratio = trial.slow_ms / milliseconds
         bands = {band(ratio / _DOUBT), band(ratio), band(ratio * _DOUBT)}
-        injected = trial.draft.slow.injected
-        pattern = pattern_of(transforms_of(proposal), False) if proposal.steps else expected_pattern(injected)
+        pattern = pattern_of(transforms_of(proposal), False) if proposal.steps else trial.draft.pattern
         return pattern not in order.closed and not bands <= order.closed
 
     def _clean_ms(self, made: _Round, draft: Draft, bench: Bench, tier: int) -> float | None:

@@ -138,7 +138,7 @@ WHERE customer_id = 5000
         WHERE o.customer_id = u.id AND o.status = 'cancelled') AS cancelled_orders
 FROM users u
 WHERE u.tier = 'premium'""",
-        ("correlated_subquery", "n_plus_one_lookups"),
+        ("correlated_subquery", "latest_row_by_sorting", "n_plus_one_lookups"),
         """WITH per_customer AS (
     SELECT o.customer_id,
            COUNT(*) FILTER (WHERE o.status = 'completed') AS completed_orders,

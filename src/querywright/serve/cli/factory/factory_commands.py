@@ -74,12 +74,15 @@ def augment(
     folder: FolderArgument,
     variants: Annotated[int, typer.Option(min=1, max=6, help="Variants of each example.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of the constants.")] = 0,
+    dialects: Annotated[
+        bool, typer.Option(help="Put each example into the dialect of the other engine as well, where it is timed anew.")
+    ] = True,
     json_output: JsonOption = False,
 ) -> None:
-    """Multiply the examples: other names of tables and columns, other constants; each variant is executed again."""
+    """Multiply the examples: other names of tables and columns, other constants, the other dialect; each variant is executed."""
     from querywright.serve.cli.factory import using
 
-    raise typer.Exit(using.augment(folder, variants, seed, json_output))
+    raise typer.Exit(using.augment(folder, variants, seed, dialects, json_output))
 
 
 @commands.command()

@@ -44,10 +44,10 @@ def stats(folder: Path, as_json: bool) -> int:
     return 0
 
 
-def augment(folder: Path, variants: int, seed: int, as_json: bool) -> int:
+def augment(folder: Path, variants: int, seed: int, dialects: bool, as_json: bool) -> int:
     """Write the variants; returns the exit code."""
     stored_plans(folder)
-    with Augmenter(variants, seed) as augmenter:
+    with Augmenter(variants, seed, dialects=dialects) as augmenter:
         written = write_array(folder / "combined" / AUGMENTED, augmenter.variants(all_examples(folder)))
     if as_json:
         print(json.dumps({"variants": written, "dropped": augmenter.dropped}, indent=2))
