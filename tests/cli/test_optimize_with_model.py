@@ -127,6 +127,8 @@ def test_parallel_asks_for_all_workers_at_once(asked: Command) -> None:
     assert server.most_at_once == 5 and len(server.calls) == 9, "five workers, and one retry of each of the four that failed"
     retried = [path for path in run_directory().glob("workers/*/retry_llm_response.json")]
     assert len(retried) == 4
+    below = [part.partition("]")[0] for part in answer.out.split("\n[Worker ")[1:] if "Asked the model" in part]
+    assert below[:5] == [f"{number}/5" for number in range(1, 6)], "each answer stands below its worker"
 
 
 def test_swarm_asks_twenty_at_once_and_keeps_every_failure(asked: Command, sales: Path) -> None:
@@ -239,7 +241,8 @@ def test_every_unusable_answer_is_kept_with_its_reason_and_the_rules_deliver(ask
     assert answer.code == 0, answer.out
     run = run_directory()
     kept = [json.loads((run / f"iterations/iteration_{number}/llm_response.json").read_text()) for number in range(1, 6)]
-    assert "larger than 4 MiB" in kept[0]["problem"]
+    assert "larger than 4 MiB" in kept[0]["problem"] and "--max-tokens 4096" in kept[0]["remedy"]
+    assert "--max-tokens 4096" in answer.out, "the user is told what to type"
     assert [fault["kind"] for one in kept[1:] for fault in one["faults"]] == ["malformed", "forbidden", "refusal", "truncated"]
     assert all(one["problem"] in answer.out for one in kept)
     assert json.loads((run / "outcome.json").read_text())["best"]["candidate"]["origin"]["proposer"] == "rules"
@@ -267,7 +270,8 @@ def test_unknown_proposers_are_named(qw: Command, save: Save, sales: Path) -> No
     assert answer.code == 2 and "rules,model" in answer.err
 
 
-def test_a_killed_run_resumes_without_a_repeated_call(save: Save, sales: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_resumes_without_a_repeated_call(sent: signal.Signals, save: Save, sales: Path) -> None:
     query = save(ORDER_COUNTS)
 
     def script(call: Call) -> Action:
@@ -276,17 +280,21 @@ def test_a_killed_run_resumes_without_a_repeated_call(save: Save, sales: Path) -
     with ScriptedServer(script) as server:
         words = [query, "--db", sales, "--model", "m", "--base-url", server.url, "--price", "1,1"]
         words += ["--proposers", "model", "--mode", "parallel", "--workers", "3", "--runs-dir", "runs"]
-        command = [sys.executable, "-c", "from querywright.serve.cli import main; main()", "optimize", *map(str, words)]
-        killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
+        code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # which a shell's background ignores
+        code += "; from querywright.serve.cli import main; main()"
+        command = [sys.executable, "-c", code, "optimize", *map(str, words)]
+        killed = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ})
         while len(server.served) < 2:
             assert killed.poll() is None
             time.sleep(0.05)
         time.sleep(0.2)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        again = [*command[:4], str(query), "--db", str(sales), "--resume", str(run_directory()), "--workers", "3"]
+        killed.send_signal(sent)
+        told, _ = killed.communicate()
+        assert sent == signal.SIGKILL or f"--resume {run_directory()}" in told
+        again = [*command[:4], str(query), "--db", str(sales), "--resume", str(run_directory())]
         finished = subprocess.run(again, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     served = server.served
     assert len(served) == len(set(served)), "an answer that was paid for is not asked for again"
+    assert len(served) <= 6, "three workers still, each with one retry at most"
     assert len(served) > 2, "the model of the interrupted run is asked on, without being named again"

@@ -37,7 +37,7 @@ def test_a_prompt_is_printed_and_nothing_else(sales: Path, save: Save, qw: Comma
     save(REFERRED)
     shown = qw("prompt", "slow.sql", "--db", sales, "--no-run")
     assert shown.code == 0
-    assert shown.err == ""
+    assert shown.err == "To have the answer judged, add: --out RUN\n"
     assert REFERRED.strip() in shown.out
     assert "## Examples" in shown.out
     assert "accounts (1,200 rows)" in shown.out

@@ -11,11 +11,15 @@ import duckdb
 import pytest
 from prompt_requests import DDL, EXAMPLE, PLAN, REFUTED, SQL, analyzed, attempt, request
 
+from querywright.analyze import analyze
+from querywright.pipeline import verify
 from querywright.propose.contract import SCHEMA
 from querywright.propose.history import private, result
 from querywright.propose.prompting import PromptRequest, messages, plain
+from querywright.sql.ddl import schema_of
+from querywright.sql.qualify import qualify_text
 from querywright.transforms.protocol import FAMILIES
-from querywright.values import Counterexample, Verdict
+from querywright.values import Counterexample, Query, Verdict
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "prompts"
 RULES = attempt("SELECT 2", "push_predicate_down", proposer="rules", ratio=1.4)
@@ -92,7 +96,6 @@ def test_what_the_engine_does_by_itself_is_told() -> None:
 
 def test_no_value_of_the_database_is_in_a_prompt(tmp_path: Path) -> None:
     """A real database whose every value is recognizable, analyzed and explained with its actual costs."""
-    from querywright.analyze import analyze
     from querywright.analyze.preparing import prepare
     from querywright.engines.session import Session
 
@@ -119,7 +122,6 @@ def test_no_value_of_the_database_is_in_a_prompt(tmp_path: Path) -> None:
 @pytest.mark.parametrize("redact", [False, True])
 def test_no_value_that_only_the_schema_spells_is_in_a_prompt(redact: bool, tmp_path: Path) -> None:
     """Labels of enumerated types, expressions and conditions of indexes, defaults, checks, comments."""
-    from querywright.analyze import analyze
     from querywright.analyze.preparing import prepare
 
     with duckdb.connect(str(tmp_path / "store.duckdb")) as store:
@@ -156,6 +158,28 @@ def test_counterexamples_of_generated_rows_are_shown_those_of_data_never() -> No
     on_data = attempt("SELECT 1", "pushdown", verdict=found)
     assert "Counterexample" not in plain(messages(request(attempts=(on_data,))))
     assert "INSERT INTO customers VALUES (1);" in plain(messages(request(attempts=(on_data, REFUTED))))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shown"),
+    [
+        ("SELECT id, m FROM t WHERE m <> 'secret glad'", "ENUM('label_1', 'secret glad') NOT NULL, UNIQUE"),
+        ("SELECT id, CAST(m AS TEXT) AS m FROM t", "not equal: Column 2 (m) is ENUM('label_1', 'label_2') in the original"),
+        ("SELECT id, m FROM t WHERE id > 0", "-- 0 | label_2"),
+    ],
+    ids=["rows", "types", "cells"],
+)
+def test_labels_of_enumerated_types_stay_out_of_what_refuted_a_rewrite(wrong: str, shown: str) -> None:
+    original = "SELECT id, m FROM t"
+    store = schema_of("CREATE TABLE t (id INTEGER PRIMARY KEY, m ENUM('secret sad', 'secret glad') NOT NULL)", "duckdb")
+    tree = qualify_text(original, store, "duckdb", ("id", "m"))
+    analysis = analyze(Query(original, "duckdb", "original"), tree, store, "duckdb")
+    verdict = verify(original, wrong, schema=store, strict=True)
+    assert verdict.grade == "refuted" and verdict.counterexample is not None
+    text = plain(messages(PromptRequest(analysis, "duckdb", attempts=(attempt(wrong, verdict=verdict),))))
+    assert "secret sad" not in text
+    assert shown in text, text
+    assert ("secret glad" in text) == ("secret glad" in wrong), "what the model wrote itself it may see"
 
 
 def test_of_two_counterexamples_the_last_is_shown() -> None:

@@ -80,7 +80,8 @@ def test_nothing_is_judged_twice_or_beyond_the_budget(mode: str, script: Script)
     played = play(mode, script)
     judged = played.sampled + played.judged
     assert len(set(played.judged)) == len(played.judged) and len(set(played.sampled)) == len(played.sampled)
-    assert len(judged) <= min(script.budget.candidates, script.budget.seconds)
+    spare = mode == "swarm"  # the best on the sample is judged on the full data whatever is left
+    assert len(judged) <= min(script.budget.candidates, script.budget.seconds) + spare
     assert "original" not in judged
     attempts = [name_of(attempt) for attempt in played.attempts]
     if mode == "swarm":  # generations of a model that wrote the same query share its judgement

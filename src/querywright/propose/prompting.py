@@ -83,15 +83,22 @@ def plain(asked: Sequence[Message]) -> str:
 def _request(request: PromptRequest) -> str:
     analysis, literals = request.analysis, request.literals
     hide = literals.hidden if request.redact_literals else str
-    said = literals.masked
     tries = tries_of_model(request.attempts)
+    written = "\n".join([analysis.query.sql, *(attempt.candidate.query.sql for attempt in request.attempts)])
+
+    def said(text: str) -> str:
+        return query_sections.without_labels(literals.masked(text), analysis, written)
+
     return _filled(
         "request",
         examples=_examples(request.examples),
         reached=said(reached_without_model(request.attempts, analysis.query.fingerprint)),
-        history=_fences_hidden(history(tries, "try", OTHERS if request.others else PREVIOUS), request),
+        history=_fences_hidden(
+            query_sections.without_labels(history(tries, "try", OTHERS if request.others else PREVIOUS), analysis, written),
+            request,
+        ),
         challenge=challenge(request.speedup, request.target) if request.attempts or request.speedup > 1 else "",
-        counterexample=_counterexample(request),
+        counterexample=query_sections.without_labels(_counterexample(request), analysis, written),
         problems=said(_problems(request.problems)),
         profile=engine_profile(request.engine, request.version),
         hints=said(query_sections.hints(analysis)),

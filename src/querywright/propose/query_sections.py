@@ -24,7 +24,8 @@ MOST_HINTS = 3
 MOST_TARGETS = 5
 MOST_COLUMNS = 40
 _SHOWN_CHARACTERS = 120
-_LABELS = re.compile(r"'(?:[^']|'')*'(?:\s*,\s*'(?:[^']|'')*')*")
+_LABEL = re.compile(r"'(?:[^']|'')*'")
+_LABELS = re.compile(rf"{_LABEL.pattern}(?:\s*,\s*{_LABEL.pattern})*")
 """The values of an enumerated type."""
 
 
@@ -129,6 +130,22 @@ def _indexed(index: Index, table: Table) -> Iterator[str]:
 def _typed(column: Column) -> str:
     kind = _LABELS.sub("…", column.type)
     return f"{column.name} {kind}".rstrip() + (" NOT NULL" if column.not_null else "")
+
+
+def without_labels(text: str, analysis: Analysis, told: str) -> str:
+    """A reason or a counterexample with ``'label_1'`` for each label of an enumerated type that ``told`` does not hold.
+
+    Rows in comments have labels without quotes, as a whole cell.
+    """
+    columns = (column for table in analysis.schema.tables for column in table.columns)
+    labels = dict.fromkeys(label for column in columns for label in _LABEL.findall(column.type))
+    names = {label: f"'label_{number}'" for number, label in enumerate(labels, 1) if label not in told}
+    if not names:
+        return text
+    longest_first = sorted(names, key=len, reverse=True)
+    hidden = re.sub("|".join(map(re.escape, longest_first)), lambda match: names[match[0]], text)
+    cells = {label[1:-1].replace("''", "'"): name.strip("'") for label, name in names.items()}
+    return re.sub(r"(?m)^-- (.*)$", lambda row: "-- " + " | ".join(cells.get(c, c) for c in row[1].split(" | ")), hidden)
 
 
 def hints(analysis: Analysis) -> str:

@@ -25,6 +25,8 @@ from querywright.search.examples import EXAMPLE_ROTATION
 from querywright.search.protocol import Answered, Budget, EmbeddingLost, Listener, Question
 from querywright.values import Query
 
+_MORE_TIME = "Allow more time: --seconds 600"
+
 
 @dataclass(frozen=True)
 class _Letter:
@@ -45,9 +47,10 @@ class Correspondence:
     """See `querywright.search.protocol.Model`.
 
     ``plan_of`` explains a query with its actual costs; ``render`` prints rewrites. No question waits longer than the seconds of
-    ``budget``, counted from the start. What the server says to one question it would say to the next, so the model is lost with
-    the first question that fails for good. With ``embedding`` an embedding model of the server chooses examples; where it cannot,
-    ``listen`` hears why, and their words decide.
+    ``budget``, counted from the start; several that are asked side by side wait half of the time that is left, since what came
+    has to be judged whether or not the last one comes. What the server says to one question it would say to the next, so the
+    model is lost with the first question that fails for good. With ``embedding`` an embedding model of the server chooses
+    examples; where it cannot, ``listen`` hears why, and their words decide.
     """
 
     chat: BackgroundChat
@@ -70,31 +73,22 @@ class Correspondence:
         """Send questions. All prompts are written before the first is sent, so that none waits for the writing of others."""
         letters = [self._letter(question) for question in questions]
         pending = {self.chat.ask(letter.asked, key=letter.key, schema=SCHEMA): letter for letter in letters}
-        return self._answers(pending, in_order)
+        until = self._deadline if len(letters) == 1 else self._deadline - _seconds_to(self._deadline) / 2
+        return self._answers(pending, in_order, until)
 
-    def _answers(self, pending: Mapping[Future[Reply], _Letter], in_order: bool) -> Iterator[Answered]:
-        for future in pending if in_order else self._by_arrival(pending):
-            yield self._answered(pending[future], future)
+    def _answers(self, pending: Mapping[Future[Reply], _Letter], in_order: bool, until: float) -> Iterator[Answered]:
+        for future in pending if in_order else _by_arrival(pending, until):
+            yield self._answered(pending[future], future, until)
 
-    def _by_arrival(self, pending: Iterable[Future[Reply]]) -> Iterator[Future[Reply]]:
-        """Those that time runs out for come last."""
-        left = dict.fromkeys(pending)
-        try:
-            for future in as_completed(list(left), self._seconds_left):
-                del left[future]
-                yield future
-        except Late:
-            yield from left
-
-    def _answered(self, letter: _Letter, pending: Future[Reply]) -> Answered:
+    def _answered(self, letter: _Letter, pending: Future[Reply], until: float) -> Answered:
         question, prompt = letter.question, plain(letter.asked)
         try:
-            reply = pending.result(self._seconds_left)
+            reply = pending.result(_seconds_to(until))
         except Late:
             pending.cancel()
-            return _failed(question, prompt, "No answer came within the time of the search.")
+            return _failed(question, prompt, "No answer came within the time of the search.", _MORE_TIME)
         except ReplyUnusable as error:
-            return _failed(question, prompt, error.message)
+            return _failed(question, prompt, error.message, error.remedy)
         except ChatError as error:
             self.lost = self.lost or str(error)
             return _failed(question, prompt, error.message)
@@ -102,10 +96,6 @@ class Correspondence:
         faults = [asdict(fault) for fault in read.faults]
         response: Mapping[str, Any] = asdict(reply) | {"problem": read.problem, "faults": faults}
         return Answered(question, read.proposals, prompt, response, read.problem)
-
-    @property
-    def _seconds_left(self) -> float:
-        return max(0.0, self._deadline - time.monotonic())
 
     def _letter(self, question: Question) -> _Letter:
         query = question.position.query
@@ -149,11 +139,26 @@ class Correspondence:
         named = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[:16]
         pending = self.chat.embed(texts, key=f"embedding {named}")
         try:
-            return pending.result(self._seconds_left).vectors
+            return pending.result(_seconds_to(self._deadline)).vectors
         except Late:
             pending.cancel()
-            raise ChatUnavailable("No vectors came within the time of the search.", "Allow more time: --seconds 600") from None
+            raise ChatUnavailable("No vectors came within the time of the search.", _MORE_TIME) from None
 
 
-def _failed(question: Question, prompt: str, problem: str) -> Answered:
-    return Answered(question, (), prompt, {"problem": problem}, problem)
+def _by_arrival(pending: Iterable[Future[Reply]], until: float) -> Iterator[Future[Reply]]:
+    """Those that time runs out for come last."""
+    left = dict.fromkeys(pending)
+    try:
+        for future in as_completed(list(left), _seconds_to(until)):
+            del left[future]
+            yield future
+    except Late:
+        yield from left
+
+
+def _seconds_to(moment: float) -> float:
+    return max(0.0, moment - time.monotonic())
+
+
+def _failed(question: Question, prompt: str, problem: str, remedy: str = "") -> Answered:
+    return Answered(question, (), prompt, {"problem": problem, "remedy": remedy}, problem, remedy)

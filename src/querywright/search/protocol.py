@@ -110,6 +110,7 @@ class Answered:
     """What a model answered: ``proposals`` to judge, or the ``problem`` why there are none.
 
     ``prompt`` is the text it was asked, ``response`` a JSON document of what came back, its ``content``, and what it cost.
+    ``remedy`` is what the user can type where the problem is none of the model's.
     """
 
     question: Question
@@ -117,6 +118,7 @@ class Answered:
     prompt: str
     response: Mapping[str, Any]
     problem: str = ""
+    remedy: str = ""
 
     @property
     def content(self) -> str:

@@ -94,8 +94,8 @@ def run(
     yield from sampled(by_rules, _generations(start, expand, budget, listen, on_sample, tally, by_rules))
     asking = answering(model) and not tally.spent()
     yield from sampled(by_model, dict(sorted(answered())) if asking else {})
-    for judged in _best(tally, [on_sample[number] for number in sorted(on_sample)], budget.beam):
-        if tally.spent():
+    for place, judged in enumerate(_best(tally, [on_sample[number] for number in sorted(on_sample)], budget.beam)):
+        if place and tally.spent():  # the best is worth its time: without the full data there is no result at all
             return
         candidate = judged.attempt.candidate
         earlier = on_full.get(judged.iteration)

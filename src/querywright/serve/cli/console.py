@@ -18,8 +18,10 @@ class Progress:
     def __init__(self, console: Console, noun: str = "iteration") -> None:
         self.console = console
         self.noun = noun
+        self.summaries: dict[int, str] = {}
         self._shown: IterationStarted | None = None
-        self.summaries: list[str] = []
+        self._heading = 0
+        self._remedies: set[str] = set()
 
     def begin(self, query: Query, mode: str, lines: list[str]) -> None:
         """The header: what is optimized, on what, how far."""
@@ -39,6 +41,7 @@ class Progress:
         elif isinstance(event, Answered):
             self._answered(event)
         elif isinstance(event, Judged):
+            self._below(event.iteration)
             self._judged(event.attempt)
         elif isinstance(event, IterationEnded):
             self._ended(event)
@@ -49,20 +52,33 @@ class Progress:
         what = "The model is left out" if isinstance(event, ModelLost) else "Examples are compared by their words"
         self.console.print(f"  [yellow]{what}:[/] {escape(event.reason)}")
 
+    def _below(self, number: int, note: str = "") -> None:
+        """The heading of a step, where the lines above are of another one: workers are answered and end in any order."""
+        if self._shown is not None and self._heading != number:
+            self._heading = number
+            title = f"[{self.noun.capitalize()} {number}/{self._shown.total}]{note}"
+            self.console.print(f"\n[bold]{escape(title)}[/]")
+
+    def _remedy(self, event: Answered, indent: str = "  │    ") -> None:
+        if event.remedy and event.remedy not in self._remedies:
+            self._remedies.add(event.remedy)
+            self.console.print(f"{indent}{escape(event.remedy)}")
+
     def _answered(self, event: Answered) -> None:
+        self._below(event.question.number)
         seconds = event.response.get("seconds")
         took = f" ({seconds:.1f} s)" if seconds is not None else ""
         result = f"[red]✗[/] {escape(event.problem)}" if event.problem else "[green]✓[/]"
         self.console.print(f"  ├─ Asked the model{took}: {result}")
+        self._remedy(event)
 
     def _started(self, event: IterationStarted) -> None:
         best = event.positions[0]
         source = "original SQL" if best.attempt is None else f"best so far ({best.ratio:.2f}x: {stack(best.attempt)})"
         hints = event.analysis.hints
         analyzed = self._shown is not None and self._shown.analysis is event.analysis
-        self._shown = event
-        title = f"[{self.noun.capitalize()} {event.number}/{event.total}]" + (" retry" if event.retry else "")
-        self.console.print(f"\n[bold]{escape(title)}[/]")
+        self._shown, self._heading = event, 0
+        self._below(event.number, " retry" if event.retry else "")
         self.console.print(f"  ├─ Input: {escape(source)}")
         if event.examples:
             self.console.print(f"  ├─ Examples: {', '.join(event.examples)}")
@@ -86,17 +102,16 @@ class Progress:
 
     def _ended(self, event: IterationEnded) -> None:
         best = event.best
-        if self._shown is not None and self._shown.number != event.number:
-            self.console.print(f"\n[bold]{escape(f'[{self.noun.capitalize()} {event.number}/{self._shown.total}]')}[/]")
+        self._below(event.number)
         if best is None or best.timing is None:
             self.console.print(f"  └─ Nothing verified and faster in this {self.noun}")
-            self.summaries.append(f"{event.number}. {self.noun.capitalize()} {event.number}: nothing")
+            self.summaries[event.number] = "nothing"
             return
         self._runs(best.timing)
         state = "target met" if event.target_met else "improvement" if event.improved else "no improvement"
         self.console.print(f"  └─ Speedup: [bold]{best.timing.ratio:.2f}x[/] ({state})")
         how = stack(best) + (", target met" if event.target_met else "")
-        self.summaries.append(f"{event.number}. {self.noun.capitalize()} {event.number}: {best.timing.ratio:.2f}x ({how})")
+        self.summaries[event.number] = f"{best.timing.ratio:.2f}x ({how})"
 
     def _runs(self, timing: Timing) -> None:
         self.console.print(f"  ├─ Benchmark of the best ({len(timing.candidate)} runs in turns with the original)")
@@ -120,6 +135,7 @@ class SwarmProgress(Progress):
             self._lost(event)
         if isinstance(event, Answered) and event.problem:
             self.console.print(f"  [red]✗[/] Gen {event.question.number:02d}: no candidate: {escape(event.problem)}")
+            self._remedy(event, indent="    ")
         if not isinstance(event, Judged):
             return
         where = "full data" if event.iteration in self._sampled else "sample only"
@@ -162,8 +178,8 @@ def show_outcome(console: Console, outcome: Outcome, progress: Progress, saved: 
         console.print("  Recommend it with --assume checked-keys.")
     if progress.summaries:
         console.print("\nIterations summary:" if progress.noun == "iteration" else "\nSummary:")
-        for line in progress.summaries:
-            console.print(f"  {escape(line)}")
+        for number, told in sorted(progress.summaries.items()):
+            console.print(f"  {number}. {progress.noun.capitalize()} {number}: {escape(told)}")
     if saved:
         console.print(f"\nSaved to: {escape(saved)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from rich.console import Console
 
@@ -35,6 +35,17 @@ from querywright.values import Bindings, Outcome
 _WORTH_SAMPLING = 100_000
 """Rows in all tables; below that a sample would hardly be faster."""
 
+_KEPT = {
+    "workers": "workers",
+    "iterations": "iterations",
+    "target": "target_speedup",
+    "example_strategy": "example_strategy",
+    "candidates": "candidates",
+    "beam": "beam",
+    "seed": "seed",
+}
+"""What a resumed run goes on with where nothing else is stated, by the name in its configuration: else it would ask anew."""
+
 EXIT = {"faster": 0, "none": 3, "unconfirmed": 3, "refused": 3}
 
 
@@ -46,21 +57,21 @@ class Request:
     db: str | None
     mode: str | None
     workers: int | None
-    iterations: int
-    target: float
+    iterations: int | None
+    target: float | None
     early_stop: bool
     example_strategy: str | None
     sample_db: str | None
     bind: tuple[str, ...]
     seconds: float
-    candidates: int
-    beam: int
+    candidates: int | None
+    beam: int | None
     assume: str | None
     accept_timeout: bool
     threads: int | None
     memory: str | None
     timeout: float
-    seed: int
+    seed: int | None
     output: Path | None
     runs_dir: Path | None
     resume: Path | None
@@ -88,15 +99,20 @@ def run(request: Request) -> int:
         directories.append(directory)
         progress.begin(case.query, mode, _header(case, options))
 
-    outcome = optimize(
-        question.text,
-        question.database,
-        options,
-        name=question.name,
-        source=question.source,
-        listen=progress.listen,
-        opened=opened,
-    )
+    try:
+        outcome = optimize(
+            question.text,
+            question.database,
+            options,
+            name=question.name,
+            source=question.source,
+            listen=progress.listen,
+            opened=opened,
+        )
+    except KeyboardInterrupt:
+        for directory in directories:
+            console.print(f"\nInterrupted. What was completed is kept; repeat the command with: --resume {directory.path}")
+        raise
     saved = _save(request, question, outcome)
     if request.report is not None:
         from querywright.serve.report import write_report
@@ -135,7 +151,7 @@ def _mode(request: Request) -> str:
 
 
 def _resumed(request: Request) -> Request:
-    """The request with what the run that it resumes was told of models, where it says nothing else.
+    """The request with what the run that it resumes was told of its extent and of models, where it says nothing else.
 
     Literals that were redacted stay so: the answers so far hold their placeholders.
     """
@@ -147,33 +163,25 @@ def _resumed(request: Request) -> Request:
         proposers = ",".join(said.get("proposers", ["rules"]))
     chat = ChatOptions.resumed(said.get("chat", {}), request.chat)
     redacted = request.redact_literals or said.get("redact_literals", False)
-    return replace(request, proposers=proposers, chat=chat, redact_literals=redacted)
+    kept: dict[str, Any] = {name: said.get(stored) for name, stored in _KEPT.items() if getattr(request, name) is None}
+    early_stop = request.early_stop and said.get("early_stop", True)
+    return replace(request, proposers=proposers, chat=chat, redact_literals=redacted, early_stop=early_stop, **kept)
 
 
 def _options(request: Request, mode: str, question: Question, progress: Progress) -> Options:
     if request.assume not in (None, "checked-keys"):
         raise InputError(f"--assume {request.assume} is not known.", "The only value is --assume checked-keys.")
+    budget = _budget(request)
     return Options(
         mode=mode,
-        budget=Budget(
-            iterations=request.iterations,
-            target=request.target,
-            early_stop=request.early_stop,
-            seconds=request.seconds,
-            candidates=request.candidates,
-            beam=request.beam,
-            seed=request.seed,
-            conditional=request.assume is not None,
-            workers=request.workers,
-            examples=cast("Strategy | None", request.example_strategy),
-        ),
+        budget=budget,
         bindings=_bindings(request.bind, question),
         sample=_sample(request, mode, question.database, progress),
         rules=Rules(
             statement_limit_s=request.timeout,
             assume_checked_keys=request.assume == "checked-keys",
             accept_timeout=request.accept_timeout,
-            seed=request.seed,
+            seed=budget.seed,
         ),
         limits=Limits(request.threads, read_bytes(request.memory)),
         runs=request.runs_dir,
@@ -182,6 +190,18 @@ def _options(request: Request, mode: str, question: Question, progress: Progress
         chat=request.chat,
         redact_literals=request.redact_literals,
         ml_hints=request.ml_hints,
+    )
+
+
+def _budget(request: Request) -> Budget:
+    names = ("iterations", "target", "candidates", "beam", "seed", "workers")
+    stated: dict[str, Any] = {name: value for name in names if (value := getattr(request, name)) is not None}
+    return Budget(
+        early_stop=request.early_stop,
+        seconds=request.seconds,
+        conditional=request.assume is not None,
+        examples=cast("Strategy | None", request.example_strategy),
+        **stated,
     )
 
 
@@ -256,7 +276,8 @@ def _extent(options: Options) -> str:
     workers = budget.workers or find_mode(options.mode).WORKERS
     if options.mode == "parallel":
         return f"Workers: {workers}, one try and one retry each"
-    return f"Running {workers} generations side by side on the sample…"
+    each = " of the rules and as many of the model" if len(options.proposers) > 1 else ""
+    return f"Running {workers} generations{each} side by side on the sample…"
 
 
 def _save(request: Request, question: Question, outcome: Outcome) -> str:

@@ -86,6 +86,8 @@ def run(asking: Asking, as_json: bool) -> int:
         print(plain(asked), end="")
     if directory is not None:
         console.print(f"Save the answer to a file, then: qw submit {directory.path} FILE", markup=False)
+    else:
+        console.print("To have the answer judged, add: --out RUN", markup=False)
     return 0
 
 

@@ -32,8 +32,8 @@ def optimize(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Workers of mode parallel (default 5), generations of mode swarm (default 20).")
     ] = None,
-    iterations: Annotated[int, typer.Option(min=1, help="Most iterations.")] = 5,
-    target_speedup: Annotated[float, typer.Option(min=1.0, help="Stop once this speedup is certain.")] = 2.0,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Most iterations; default: 5.")] = None,
+    target_speedup: Annotated[float | None, typer.Option(min=1.0, help="Stop once this speedup is certain; default: 2.")] = None,
     no_early_stop: Annotated[
         bool, typer.Option("--no-early-stop", help="Use all iterations even when the target is met.")
     ] = False,
@@ -55,8 +55,8 @@ def optimize(
     ] = None,
     bind: BindOption = None,
     seconds: Annotated[float, typer.Option(min=1, help="Budget of the search in seconds.")] = 300.0,
-    candidates: Annotated[int, typer.Option(min=1, help="Budget of the search in candidates.")] = 200,
-    beam: Annotated[int, typer.Option(min=1, help="Queries expanded in one iteration.")] = 3,
+    candidates: Annotated[int | None, typer.Option(min=1, help="Budget of the search in candidates; default: 200.")] = None,
+    beam: Annotated[int | None, typer.Option(min=1, help="Queries expanded in one iteration; default: 3.")] = None,
     assume: Annotated[
         str | None, typer.Option(help="checked-keys: also recommend what rests on keys found in today's data.")
     ] = None,
@@ -66,12 +66,17 @@ def optimize(
     threads: ThreadsOption = None,
     memory: MemoryOption = None,
     timeout: TimeoutOption = 60.0,
-    seed: Annotated[int, typer.Option(help="Seed of the search and of the generated databases.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of the search and of the generated databases; default: 0.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where to save the faster query; default: NAME_optimized.sql.")
     ] = None,
     runs_dir: Annotated[Path | None, typer.Option(help="Folder of run directories; default: runs.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue an interrupted run directory.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Continue an interrupted run directory; its mode, extent, seed and model hold unless others are named."
+        ),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
     proposers: Annotated[
         str | None,
