@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from querywright.antipatterns._blocks import only_source, plain, reread
+from querywright.antipatterns._self_comparison import same_group
 from querywright.sql.facts import Facts, Source
 from querywright.sql.predicates import set_where, where_conjuncts
 
@@ -29,7 +30,7 @@ class RankedRows:
 
     def reread(self, value: exp.Expr, facts: Facts, *, ahead: bool = False) -> exp.Select:
         """``SELECT value`` from the rows of the same group, or from those ``ahead`` of the row in it."""
-        links: list[exp.Expr] = [exp.EQ(this=exp.column(group.name), expression=group.copy()) for group in self.groups]
+        links = same_group(self.groups)
         if ahead:
             beyond = exp.GT if self.descending else exp.LT
             links.append(beyond(this=exp.column(self.value.name), expression=self.value.copy()))

@@ -17,8 +17,8 @@ RUNNING = (exp.Sum, exp.Count, exp.Avg, exp.Min, exp.Max)
 
 
 @dataclass(frozen=True)
-class RunningWindow:
-    """``window`` of ``select`` is an aggregate of the rows of ``table`` up to the value of ``ordering`` within ``groups``.
+class OrderedWindow:
+    """``window`` of ``select`` reads the rows of ``table`` in the order of one column, ``ordering``, within ``groups``.
 
     No column that orders or groups is ever NULL.
     """
@@ -31,16 +31,18 @@ class RunningWindow:
     groups: Sequence[exp.Column]
 
     def links(self) -> list[exp.Expr]:
-        """What relates the rows that are added up, whose columns have no table, to the row itself."""
+        """What relates the rows up to a row, whose columns have no table, to the row itself."""
         earlier = exp.GTE if self.descending else exp.LTE
-        return [
-            earlier(this=exp.column(self.ordering.name), expression=self.ordering.copy()),
-            *(exp.EQ(this=exp.column(group.name), expression=group.copy()) for group in self.groups),
-        ]
+        return [earlier(this=exp.column(self.ordering.name), expression=self.ordering.copy()), *same_group(self.groups)]
 
 
-def running_windows(facts: Facts) -> Iterator[RunningWindow]:
-    """Aggregates with ORDER BY and no frame in blocks that read one table, filter it and do nothing else."""
+def same_group(groups: Sequence[exp.Column]) -> list[exp.Expr]:
+    """What relates the rows of a group, whose columns have no table, to a row of it."""
+    return [exp.EQ(this=exp.column(group.name), expression=group.copy()) for group in groups]
+
+
+def ordered_windows(facts: Facts, *functions: type[exp.Expr]) -> Iterator[OrderedWindow]:
+    """Windows of ``functions`` with ORDER BY and no frame in blocks that read one table, filter it and do nothing else."""
     for select in facts.selects():
         table = only_source(select, facts)
         windows = [node for node in select.find_all(exp.Window) if node.parent_select is select]
@@ -51,11 +53,11 @@ def running_windows(facts: Facts) -> Iterator[RunningWindow]:
         for window in windows if plain(bare, "order", "limit") else ():
             order, groups = window.args.get("order"), window.args.get("partition_by") or []
             keys = order.expressions if order is not None else []
-            if not isinstance(window.this, RUNNING) or window.args.get("spec") or len(keys) != 1:
+            if not isinstance(window.this, functions) or window.args.get("spec") or len(keys) != 1:
                 continue
             columns = [keys[0].this, *groups]
             if all(isinstance(column, exp.Column) and facts.not_null(column, select) is not None for column in columns):
-                yield RunningWindow(select, table, window, columns[0], bool(keys[0].args.get("desc")), groups)
+                yield OrderedWindow(select, table, window, columns[0], bool(keys[0].args.get("desc")), groups)
 
 
 def compared_with_itself(body: exp.Select, facts: Facts) -> Iterator[Comparison]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from querywright.antipatterns._blocks import conditions_of, plain, renamed
-from querywright.antipatterns._self_comparison import RUNNING, RunningWindow, running_windows, same_column
+from querywright.antipatterns._self_comparison import RUNNING, OrderedWindow, ordered_windows, same_column
 from querywright.antipatterns.protocol import Occurrence, Severity
 from querywright.sql.facts import Facts
 from querywright.sql.predicates import conjunction, conjuncts, unwrap, where_conjuncts
@@ -35,7 +35,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
 
 def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     """A join of the table with itself for a window function with ORDER BY, beside columns that hold a key."""
-    for total in running_windows(facts):
+    for total in ordered_windows(facts, *RUNNING):
         select = total.select
         others = [projection.unalias() for projection in select.expressions if projection.unalias() is not total.window]
         columns = [value for value in others if isinstance(value, exp.Column)]
@@ -50,7 +50,7 @@ def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     return None
 
 
-def _join(total: RunningWindow, columns: list[exp.Column], facts: Facts) -> None:
+def _join(total: OrderedWindow, columns: list[exp.Column], facts: Facts) -> None:
     select, alias = total.select, total.table.alias
     name = facts.fresh_name(f"earlier_{alias}")
     rows = total.table.node.copy()

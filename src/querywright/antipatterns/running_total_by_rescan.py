@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from querywright.antipatterns._blocks import reread
-from querywright.antipatterns._self_comparison import RUNNING, compared_with_itself, counts_ahead, running_windows
+from querywright.antipatterns._self_comparison import RUNNING, compared_with_itself, counts_ahead, ordered_windows
 from querywright.antipatterns.protocol import Occurrence, Severity
 from querywright.sql.correlation import scalar_subqueries
 from querywright.sql.facts import Facts
@@ -30,7 +30,7 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Occurrence]:
 
 def inject(query: exp.Query, facts: Facts) -> exp.Query | None:
     """A correlated aggregate for a window function with ORDER BY over one table."""
-    for total in running_windows(facts):
+    for total in ordered_windows(facts, *RUNNING):
         again = reread(total.table, total.select, total.window.this, total.links(), facts)
         total.window.replace(exp.Subquery(this=again))
         return query

@@ -86,19 +86,19 @@ def _request(request: PromptRequest) -> str:
     tries = tries_of_model(request.attempts)
     written = "\n".join([analysis.query.sql, *(attempt.candidate.query.sql for attempt in request.attempts)])
 
+    def unlabeled(text: str) -> str:
+        return query_sections.without_labels(text, analysis, written)
+
     def said(text: str) -> str:
-        return query_sections.without_labels(literals.masked(text), analysis, written)
+        return unlabeled(literals.masked(text))
 
     return _filled(
         "request",
         examples=_examples(request.examples),
         reached=said(reached_without_model(request.attempts, analysis.query.fingerprint)),
-        history=_fences_hidden(
-            query_sections.without_labels(history(tries, "try", OTHERS if request.others else PREVIOUS), analysis, written),
-            request,
-        ),
+        history=_fences_hidden(unlabeled(history(tries, "try", OTHERS if request.others else PREVIOUS)), request),
         challenge=challenge(request.speedup, request.target) if request.attempts or request.speedup > 1 else "",
-        counterexample=query_sections.without_labels(_counterexample(request), analysis, written),
+        counterexample=unlabeled(_counterexample(request)),
         problems=said(_problems(request.problems)),
         profile=engine_profile(request.engine, request.version),
         hints=said(query_sections.hints(analysis)),

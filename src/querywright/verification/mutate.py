@@ -97,7 +97,7 @@ def mutation_score(
     there is `_PATIENCE` times as much time.
     """
     began = time.monotonic()
-    killed = skipped = 0
+    killed = 0
     survivors: list[Mutant] = []
     # All mutants get a first look before any gets a second one: what most databases kill must not wait for what few do.
     waiting = deque((mutant, judged.hunt(mutant.text)) for mutant in mutants(tree, judged.dialect))
@@ -105,7 +105,6 @@ def mutation_score(
     while waiting or hunted:
         patient = killed < least or len(hunted) > alike * killed
         if time.monotonic() > began + (1 - _CONTROL_SHARE) * seconds * (_PATIENCE if patient else 1):
-            skipped = len(waiting) + len(hunted)
             break
         mutant, hunt = (waiting or hunted).popleft()
         found = _look(hunt)
@@ -125,13 +124,12 @@ def mutation_score(
         if position is not None and position >= 0:
             missed.append(mutant)
             additions[position] = control().base[position]
-    skipped += undecided - len(hunted)
     alive = missed
     if missed:
         judged.adopt(list(additions.values()))
         alive = [mutant for mutant in missed if _killer(judged, mutant, _CONTROL_SHARE * seconds) == SURVIVED]
     change = alive[0].change if alive else ""
-    return Score(killed + len(missed) - len(alive), len(alive), equivalent, change, skipped, undecided)
+    return Score(killed + len(missed) - len(alive), len(alive), equivalent, change, len(waiting) + undecided, undecided)
 
 
 def _killer(laboratory: Laboratory, mutant: Mutant, seconds: float) -> int | None:
