@@ -8,6 +8,7 @@ from collections.abc import Callable
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parser import binary_range_parser
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.parsers.sqlite import SQLiteParser
 from sqlglot.tokenizer_core import Token, TokenType
@@ -47,6 +48,9 @@ def _extreme(kind: type[exp.Max] | type[exp.Min]) -> Callable[[list[exp.Expr]], 
 
 DuckDBParser.FUNCTIONS = {**DuckDBParser.FUNCTIONS, "MAX": _extreme(exp.Max), "MIN": _extreme(exp.Min)}
 DuckDBParser.FUNCTION_PARSERS = {name: read for name, read in DuckDBParser.FUNCTION_PARSERS.items() if name not in ("MAX", "MIN")}
+
+# DuckDB's ~ must match the whole text; sqlglot takes it for the operator of PostgreSQL, which looks for a part.
+DuckDBParser.RANGE_PARSERS = {**DuckDBParser.RANGE_PARSERS, TokenType.TILDE: binary_range_parser(exp.RegexpFullMatch)}
 
 DEEPEST = 120
 """Deeper nesting than any person writes would exhaust the stack of the compiled parser, which ends the process."""

@@ -19,7 +19,10 @@ from querywright.sql.facts import Facts, Source
 from querywright.sql.predicates import conjuncts, disjuncts, pinned_column, unwrap
 from querywright.sql.schema import Table
 from querywright.verification.boundaries import boundaries, moments_written
+from querywright.verification.checks import checks_of
 from querywright.verification.evaluate import evaluate
+from querywright.verification.patterns import texts_matching
+from querywright.verification.rare_values import dated
 from querywright.verification.terms import (
     Closure,
     Environment,
@@ -32,10 +35,12 @@ from querywright.verification.terms import (
     resolve,
     variables,
 )
-from querywright.verification.values import like_matches, neighbors
+from querywright.verification.values import neighbors
 
 _MOST_ROWS = 60
 _MOST_DEPTH = 14
+_MOST_TEXTS = 4
+"""That match one pattern, as constants."""
 
 
 @dataclass(eq=False)
@@ -115,6 +120,8 @@ class Draft:
             for expression in (*block.selects, *_predicates(block), *keys_of(block)):
                 for variable, value in boundaries(expression.unalias(), environment):
                     variable.boundaries.append(value)
+                for variable in dated(expression.unalias(), environment):
+                    variable.dated = True
         return environment.outputs
 
     def instantiate_branch(
@@ -147,6 +154,10 @@ class Draft:
             for column in source.table.columns
         }
         self.rows.append(MadeRow(source.table, cells, environment, self._single))
+        own = Environment(outputs=dict(cells))
+        for check in checks_of(source.table):
+            self.predicates.append((check, own))
+            self.hint(check, own)
         return dict(cells)
 
     def output(self, projection: exp.Expr, environment: Environment, depth: int) -> Term:
@@ -248,6 +259,7 @@ class Draft:
             keep.steady = keep.steady or drop.steady
             keep.telling = keep.telling or drop.telling
             keep.partitions = keep.partitions or drop.partitions
+            keep.dated = keep.dated or drop.dated
             return
         wrapped = [term.node if isinstance(term, Closure) else None for term in (left, right)]
         for node, term, other in ((wrapped[0], left, right), (wrapped[1], right, left)):
@@ -364,8 +376,8 @@ def _constants(predicate: exp.Expr, environment: Environment) -> Iterator[Value]
     for node in predicate.walk():
         if isinstance(node, (exp.Query, exp.DataType)) or isinstance(node.parent, (exp.Interval, exp.DataType)):
             continue
-        if isinstance(node, exp.Literal) and isinstance(node.parent, (exp.Like, exp.ILike)):
-            yield from like_matches(node.name)
+        if isinstance(node, exp.Literal) and (texts := texts_matching(node)):
+            yield from texts[:_MOST_TEXTS]
         elif isinstance(node, (exp.Literal, exp.Cast, exp.Add, exp.Sub, exp.Neg, exp.Mul, exp.Div)):
             if any(node.find_all(exp.Column, exp.Query)):
                 continue

@@ -17,6 +17,7 @@ from typing import cast
 from sqlglot import exp
 
 from querywright.verification.evaluate import Months, evaluate
+from querywright.verification.patterns import REGULAR, over_lines, texts_matching
 from querywright.verification.terms import (
     Environment,
     NotEvaluable,
@@ -47,7 +48,7 @@ _CALENDAR = (
 )
 _CALENDAR_NAMES = ("date", "time", "datetime", "julianday", "unixepoch", "strftime", "date_part", "datepart", "epoch")
 
-_TEXTS: tuple[Value, ...] = ("", " ", "a", "A", " a", "a ", " a b ", "B", "10", "9", "é", "É")
+_TEXTS: tuple[Value, ...] = ("", " ", "a", "A", " a", "a ", " a b ", "B", "10", "9", "é", "É", "\ta\n")
 _INTEGERS: tuple[Value, ...] = (-7, -3, -1, 0, 1, 2, 3, 4, 5, 7)
 _FRACTIONS = ("-1.5", "-1", "-0.5", "0", "0.005", "0.5", "1", "1.25", "1.5", "2.5", "2.675", "3")
 _PARTS: dict[type[exp.Expr], str] = {
@@ -80,13 +81,18 @@ def boundaries(expression: exp.Expr, environment: Environment) -> Iterator[tuple
     texts = [part for node in literals if node.is_string for part in _patterns(node)]
     numbers = [number for node in literals if (number := _whole(node))]
     numbers += [sum(map(_whole, parts)) for parts in _operand_numbers(nodes) if len(parts) > 1]
-    calendar = any(isinstance(node, _CALENDAR) or _name(node) in _CALENDAR_NAMES for node in nodes)
+    calendar = any(map(is_calendar, nodes))
     arithmetic = any(isinstance(node, _ARITHMETIC) for node in nodes)
     for variable in variables(expression, environment, windows=True):
         if variable.identifies and not (texts or calendar or arithmetic):
             continue
         for value in _surroundings(variable.kind, texts, numbers, calendar=calendar, arithmetic=arithmetic):
             yield variable, value
+
+
+def is_calendar(node: exp.Expr) -> bool:
+    """Whether ``node`` takes dates apart, computes with them or converts to them."""
+    return isinstance(node, _CALENDAR) or _name(node) in _CALENDAR_NAMES
 
 
 def around(value: Value, kind: str) -> Iterator[Value]:
@@ -239,13 +245,11 @@ def _inverted(node: exp.Expr, target: Value, environment: Environment) -> Iterat
     elif isinstance(node, (exp.Substring, exp.Left)) and isinstance(target, str):
         start = _constant(node.args["start"], environment) if isinstance(node, exp.Substring) else 1
         yield node.this, "x" * (cast(int, start) - 1) + target
-    elif _date_part(node) and isinstance(target, int):
+    elif date_part(node) and isinstance(target, int):
         inner = node.expression if isinstance(node, exp.Extract) else node.this
         if isinstance(node, exp.Anonymous):
             inner = node.expressions[-1]
-        yield from (
-            (inner, moment) for near in (target - 1, target, target + 1) for moment in _moments_of(_date_part(node), near)
-        )
+        yield from ((inner, moment) for near in (target - 1, target, target + 1) for moment in _moments_of(date_part(node), near))
     elif isinstance(node, exp.TimeToStr) and isinstance(target, (str, int, Decimal)):
         yield from ((node.this, moment) for moment in moments_written(node.text("format"), target))
     elif isinstance(node, _ROUNDING) and isinstance(target, (int, float, Decimal)):
@@ -292,7 +296,7 @@ def _known(node: exp.Expr, environment: Environment) -> Sequence[Value]:
     return [value for value in plain_values(term.kind) if value is not None] if isinstance(term, Variable) else []
 
 
-def _date_part(node: exp.Expr) -> str:
+def date_part(node: exp.Expr) -> str:
     """The part that a function takes out of a date, empty for other functions."""
     if isinstance(node, exp.Extract):
         return str(node.this.name).lower()
@@ -334,8 +338,10 @@ def _decimal(value: Value) -> Decimal:
 
 
 def _patterns(literal: exp.Literal) -> list[str]:
-    """A text as it is, or the parts of a LIKE pattern, in their order and the other way round."""
-    if isinstance(literal.parent, (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo)):
+    """A text, what a regular expression matches, or the parts of a LIKE pattern, in their order and the other way round."""
+    if isinstance(literal.parent, REGULAR):
+        return [*texts_matching(literal), over_lines(literal.name)]
+    if isinstance(literal.parent, (exp.Like, exp.ILike, exp.Glob)):
         parts = literal.name.replace("*", "%").replace("_", "x").split("%")
         return list(dict.fromkeys(("".join(parts), "".join(reversed(parts)))))
     return [literal.name]

@@ -1,27 +1,11 @@
-"""Rows that obey the constraints of their table."""
+"""Rows that obey the keys and references of their table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlglot import exp
-
 from querywright.sql.schema import Table
-from querywright.verification.evaluate import evaluate
 from querywright.verification.planting import Cells
-from querywright.verification.terms import Environment, NotEvaluable, Term, Variable
-
-
-def passes(checks: Sequence[exp.Expr], row: Cells) -> bool:
-    """Whether no CHECK is FALSE; one that cannot be evaluated here is taken to pass."""
-    cells: dict[str, Term] = {column: Variable("other", value=value) for column, value in row.items()}
-    for check in checks:
-        try:
-            if evaluate(check, Environment(outputs=cells)) is False:
-                return False
-        except NotEvaluable:
-            continue
-    return True
 
 
 def keyed(table: Table, rows: Sequence[Cells]) -> Iterator[Cells]:

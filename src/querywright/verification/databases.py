@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlglot import parse_one
-
 from querywright.sql.facts import Facts
 from querywright.values import Bindings, Scalar
-from querywright.verification.constraints import keyed, passes, remove_orphans
+from querywright.verification.checks import Checks
+from querywright.verification.constraints import keyed, remove_orphans
 from querywright.verification.narrowing import columns_read
 from querywright.verification.planting import Cells, Planter, swept, thresholds
 from querywright.verification.solutions import Solution, solutions_of
@@ -75,7 +74,7 @@ class Builder:
         self.kinds = {
             (name, column.name.lower()): kind_of(column.type) for name, table in self.tables.items() for column in table.columns
         }
-        self.checks = {name: [parse_one(check) for check in table.checks] for name, table in self.tables.items()}
+        self.checks = {name: Checks(table, self.rng) for name, table in self.tables.items()}
         self.pool = [found for _, found in pool]
         whole = [found for kind, found in pool if kind in ("whole", "uniform")]
         self.whole = sorted(whole, key=lambda found: -found.solved)[:5]
@@ -94,8 +93,8 @@ class Builder:
                     known += [value for value in found.hints[position] if value not in known]
         keys = {name: [[column.lower() for column in key.columns] for key in table.keys] for name, table in self.tables.items()}
         self.planter = Planter(self.rng, keys, _FRESH)
-        deliberate = [found for kind, found in pool if kind in ("whole", "uniform", "block")]
-        self.swept = swept(deliberate)
+        self.deliberate_solutions = [found for kind, found in pool if kind in ("whole", "uniform", "block")]
+        self.swept = swept(self.deliberate_solutions)
         self.rng.shuffle(self.swept)
         self.turn = 0
         sizes = dict.fromkeys(size for facts in queries for size in thresholds(facts))
@@ -146,9 +145,21 @@ class Builder:
             found, place = self.rng.choice(self.swept[self.turn % len(self.swept)])
             self.turn += 1
             self.plant(found, rows, planted)
-            for table, row in self.planter.sweep(found, place):
+            for table, row in self.planter.sweep(found, (place,), found.boundaries[place]):
                 rows[table.lower()].append(row)
         return chosen.parameters
+
+    def sweeping(self, found: Solution, positions: Sequence[int], values: Sequence[Value]) -> Witness:
+        """A database that holds two solutions, and rows of the first one whose cells at ``positions`` take each value."""
+        rows: dict[str, list[Cells]] = {name: [] for name in self.tables}
+        planted: list[_Single] = []
+        for solution in (found, self.rng.choice(self.whole)):
+            self.plant(solution, rows, planted)
+        for table, row in self.planter.sweep(found, positions, values):
+            rows[table.lower()].append(row)
+        self.keep_single(rows, planted)
+        self.repair(rows)
+        return Witness(self.ordered(rows), tuple((name, cast(Scalar, value)) for name, value in found.parameters.items()))
 
     def child(self, parent: Witness) -> Witness:
         """A changed copy of a database: where few databases give an answer, those that do are bred."""
@@ -198,9 +209,9 @@ class Builder:
         """
         values = list(found.values)
         if twin:
-            for position in self.renewed(found, values):
+            for position in self.planter.own_identifiers(found, values):
                 values[position] = self.planter.identifier(found.kinds[position])
-            for position in self.changed(found):
+            for position in self.planter.own_cells(found):
                 hints, plain = found.hints[position], plain_values(found.kinds[position])
                 dice = self.rng.random()
                 values[position] = None if dice < 0.12 else self.rng.choice(plain if dice < 0.3 or not hints else hints)
@@ -213,27 +224,6 @@ class Builder:
             elif tag:
                 continue
             rows[table.lower()].append(row)
-
-    def renewed(self, found: Solution, values: Sequence[Value]) -> list[int]:
-        """The identifiers that a twin has for itself: one, those of one table, or some; it shares the others."""
-        free = [position for position in sorted(found.identifying) if values[position] is not None]
-        dice = self.rng.random()
-        if not free or dice < 0.3:
-            return self.rng.sample(free, min(len(free), 1))
-        if dice < 0.6:
-            table = self.rng.choice(found.rows)[0]
-            own = {position for name, cells, _ in found.rows if name == table for position in cells.values()}
-            return [position for position in free if position in own]
-        share = self.rng.choice((0.2, 0.5, 1.0))
-        return [position for position in free if self.rng.random() < share]
-
-    def changed(self, found: Solution) -> Sequence[int]:
-        """The other cells that a twin differs in: a few, or all that results are computed from."""
-        telling = found.changeable[: found.telling]
-        if self.rng.random() < 0.3:
-            return [position for position in telling if not found.hints[position]]
-        others = telling if self.rng.random() < 0.7 else found.changeable
-        return self.rng.sample(others, min(len(others), self.rng.choice((0, 1, 1, 2, 3))))
 
     def keep_single(self, rows: dict[str, list[Cells]], planted: Sequence[_Single]) -> None:
         """Let a scalar subquery find one value: other rows that it would find agree with the planted one, or go."""
@@ -349,7 +339,7 @@ class Builder:
             for name in self.tables:
                 for row in rows[name]:
                     self.conform(name, row)
-                rows[name] = [row for row in keyed(self.tables[name], rows[name]) if passes(self.checks[name], row)]
+                rows[name] = list(keyed(self.tables[name], [row for row in rows[name] if self.checks[name].met(row)]))
             if not self.add_parents(rows):
                 break
         for name in self.tables:

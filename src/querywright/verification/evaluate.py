@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from sqlglot import exp
 
+from querywright.verification.patterns import finds
 from querywright.verification.terms import Environment, NotEvaluable, Term, Value, Variable, as_kind, kind_of, moment_of
 
 Test = Callable[[Any, Any], bool]
@@ -112,6 +113,12 @@ def _divided(left: int | float | Decimal, right: int | float | Decimal) -> Value
     return None if not right else float(left) / float(right)
 
 
+def _remainder(left: int | float | Decimal, right: int | float | Decimal) -> Value:
+    """The rest of a division, with the sign of the dividend."""
+    rest = cast(Any, abs(left)) % abs(right) if right else None
+    return rest if rest is None or left >= 0 else -rest
+
+
 def _comparison(test: Test) -> Rule:
     return lambda node, environment: compare_values(
         evaluate(node.this, environment), evaluate(node.expression, environment), test
@@ -159,6 +166,13 @@ def _like(node: exp.Expr, environment: Environment) -> Value:
     expression = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in pattern)
     flags = re.DOTALL | (re.IGNORECASE if isinstance(node, exp.ILike) else 0)
     return re.fullmatch(expression, value, flags) is not None
+
+
+def _regular(node: exp.Expr, environment: Environment) -> Value:
+    value, pattern = evaluate(node.this, environment), evaluate(node.expression, environment)
+    if isinstance(value, str) and isinstance(pattern, str):
+        return finds(pattern, value, whole=not isinstance(node, exp.RegexpLike))
+    return None
 
 
 def _case(node: exp.Expr, environment: Environment) -> Value:
@@ -307,14 +321,12 @@ def _rounded(node: exp.Expr, environment: Environment) -> Value:
     return None if value is None else round(value, cast(int, evaluate(digits, environment)) if digits is not None else 0)
 
 
-def _absolute(node: exp.Expr, environment: Environment) -> Value:
-    value = _number(node.this, environment)
-    return None if value is None else abs(value)
+def _numeric(change: Callable[[Any], Value]) -> Rule:
+    def rule(node: exp.Expr, environment: Environment) -> Value:
+        value = _number(node.this, environment)
+        return None if value is None else change(value)
 
-
-def _negated(node: exp.Expr, environment: Environment) -> Value:
-    value = _number(node.this, environment)
-    return None if value is None else -value
+    return rule
 
 
 _RULES: dict[type, Rule] = {
@@ -338,12 +350,12 @@ _RULES: dict[type, Rule] = {
     exp.Rank: lambda node, environment: 1,
     exp.DenseRank: lambda node, environment: 1,
     exp.RowNumber: lambda node, environment: 1,
-    exp.Neg: _negated,
+    exp.Neg: _numeric(operator.neg),
     exp.Add: _arithmetic(operator.add),
     exp.Sub: _arithmetic(operator.sub),
     exp.Mul: _arithmetic(operator.mul),
     exp.Div: _arithmetic(_divided),
-    exp.Mod: _arithmetic(lambda a, b: a % b if b else None),
+    exp.Mod: _arithmetic(_remainder),
     exp.EQ: _comparison(operator.eq),
     exp.NEQ: _comparison(operator.ne),
     exp.LT: _comparison(operator.lt),
@@ -358,6 +370,9 @@ _RULES: dict[type, Rule] = {
     exp.In: _in,
     exp.Like: _like,
     exp.ILike: _like,
+    exp.RegexpLike: _regular,
+    exp.RegexpFullMatch: _regular,
+    exp.SimilarTo: _regular,
     exp.Case: _case,
     exp.Coalesce: _coalesce,
     exp.Nullif: _nullif,
@@ -379,5 +394,5 @@ _RULES: dict[type, Rule] = {
     exp.Concat: _concat,
     exp.DPipe: _concat,
     exp.Round: _rounded,
-    exp.Abs: _absolute,
+    exp.Abs: _numeric(abs),
 }

@@ -9,7 +9,7 @@ from sqlglot import exp, parse_one
 
 from querywright.sql.facts import Facts
 from querywright.sql.qualify import table_of
-from querywright.sql.schema import ForeignKey, Key, Schema
+from querywright.sql.schema import ForeignKey, Key, Schema, Table
 from querywright.values import SETTLED, Premise
 
 
@@ -38,11 +38,21 @@ def narrowed(queries: Sequence[Facts], schema: Schema) -> Schema:
         if table.name.lower() not in read:
             continue
         kept = read[table.name.lower()] | {name.lower() for key in table.keys for name in key.columns}
+        kept |= _compared_by_checks(table, kept)
         columns = tuple(column for column in table.columns if column.name.lower() in kept) or table.columns[:1]
         foreign = tuple(key for key in table.foreign_keys if all(name.lower() in kept for name in key.columns))
         checks = tuple(check for check in table.checks if _columns_of(check) <= {column.name.lower() for column in columns})
         tables.append(replace(table, columns=columns, foreign_keys=foreign, indexes=(), checks=checks))
     return Schema(tuple(tables))
+
+
+def _compared_by_checks(table: Table, kept: set[str]) -> set[str]:
+    """The columns that CHECKs tie to those kept: without them, rows could hold what no row of the full table does."""
+    tied = set(kept)
+    for _ in table.checks:
+        for columns in map(_columns_of, table.checks):
+            tied |= columns if columns & tied else set()
+    return tied
 
 
 def _columns_of(check: str) -> set[str]:

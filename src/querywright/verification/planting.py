@@ -39,16 +39,36 @@ class Planter:
         self.fresh += 1
         return identifying_value(self.fresh, kind)
 
-    def sweep(self, found: Solution, position: int) -> Iterator[tuple[str, Cells]]:
-        """Rows in which one cell takes the values around which something changes, in one group or each in its own."""
-        values = found.boundaries[position]
+    def own_identifiers(self, found: Solution, values: Sequence[Value]) -> list[int]:
+        """The identifiers that a twin has for itself: one, those of one table, or some; it shares the others."""
+        free = [position for position in sorted(found.identifying) if values[position] is not None]
+        dice = self.rng.random()
+        if not free or dice < 0.3:
+            return self.rng.sample(free, min(len(free), 1))
+        if dice < 0.6:
+            table = self.rng.choice(found.rows)[0]
+            own = {position for name, cells, _ in found.rows if name == table for position in cells.values()}
+            return [position for position in free if position in own]
+        share = self.rng.choice((0.2, 0.5, 1.0))
+        return [position for position in free if self.rng.random() < share]
+
+    def own_cells(self, found: Solution) -> Sequence[int]:
+        """The other cells that a twin differs in: a few, or all that results are computed from."""
+        telling = found.changeable[: found.telling]
+        if self.rng.random() < 0.3:
+            return [position for position in telling if not found.hints[position]]
+        others = telling if self.rng.random() < 0.7 else found.changeable
+        return self.rng.sample(others, min(len(others), self.rng.choice((0, 1, 1, 2, 3))))
+
+    def sweep(self, found: Solution, positions: Sequence[int], values: Sequence[Value]) -> Iterator[tuple[str, Cells]]:
+        """Rows in which the cells at ``positions`` take one value after the other, in one group or each in its own."""
         if len(values) > _MOST_SWEPT:
-            values = tuple(self.rng.sample(values, _MOST_SWEPT))
+            values = self.rng.sample(values, _MOST_SWEPT)
         apart = self.rng.random() < 0.5
-        others = [other for other in sorted(found.grouping) if apart and other != position and not found.hints[other]]
-        renewed = self._following(found, [position, *others]) - {position}
+        others = [other for other in sorted(found.grouping) if apart and other not in positions and not found.hints[other]]
+        renewed = self._following(found, [*positions, *others]) - set(positions)
         for value in values:
-            yield from self._rows(found, {**self._renewed(found, renewed), position: value})
+            yield from self._rows(found, {**self._renewed(found, renewed), **dict.fromkeys(positions, value)})
 
     def crowd(self, found: Solution, threshold: Threshold, *, alike: bool) -> Iterator[tuple[str, Cells]]:
         """Groups of just below, at and just above a number of rows, or more rows than are cut off.

@@ -7,6 +7,7 @@ Rows are removed in halves, then one by one (delta debugging, Zeller and Hildebr
 from __future__ import annotations
 
 import datetime
+import math
 import random
 import re
 import time
@@ -120,6 +121,8 @@ def literal(value: Value, dialect: str) -> str:
         return f"'{text}'"
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return _not_finite(value, dialect)
     return exp.convert(value).sql(dialect)
 
 
@@ -168,15 +171,21 @@ def _lifted(connection: Connection, trial: Trial) -> Callable[[], Answer] | None
 
 
 def fill(connection: Connection, tables: tuple[Table, ...], rows: Rows) -> bool:
-    """Worker side: replace the contents of the tables; False where the rows break a constraint."""
+    """Worker side: replace the contents of the tables; False where the rows break a constraint or a CHECK."""
     try:
         for table in tables:
             connection.execute(f"DELETE FROM {'.'.join(map(_quoted, table.name.split('.', 1)))}")
         for table in tables:
             connection.insert(table.name, [column.name for column in table.columns], rows[table.name.lower()])
+        return not any(connection.fetch(_refused(table)).rows for table in tables if table.checks)
     except StatementError:
         return False
-    return True
+
+
+def _refused(table: Table) -> str:
+    """The query for a row that breaks a CHECK of its table, which is created without them."""
+    broken = " OR ".join(f"NOT ({check})" for check in table.checks)
+    return f"SELECT 1 FROM {'.'.join(map(_quoted, table.name.split('.', 1)))} WHERE {broken} LIMIT 1"
 
 
 def _references_hold(tables: tuple[Table, ...], rows: Rows) -> bool:
@@ -243,10 +252,19 @@ def _result_lines(result: Answer) -> list[str]:
 
 
 def _scalars(result: Answer) -> tuple[tuple[Scalar, ...], ...]:
-    return tuple(
-        tuple(cell if isinstance(cell, (int, float, str)) or cell is None else str(cell) for cell in row)
-        for row in result.rows[:20]
-    )
+    return tuple(tuple(map(_scalar, row)) for row in result.rows[:20])
+
+
+def _scalar(cell: object) -> Scalar:
+    if cell is None or isinstance(cell, (int, str)) or (isinstance(cell, float) and math.isfinite(cell)):
+        return cell
+    return str(cell)
+
+
+def _not_finite(value: float, dialect: str) -> str:
+    if dialect == "duckdb":
+        return f"CAST('{value!r}' AS DOUBLE)"
+    return "NULL" if math.isnan(value) else "9e999" if value > 0 else "-9e999"
 
 
 def _quoted(name: str) -> str:

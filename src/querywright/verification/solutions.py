@@ -17,6 +17,7 @@ from querywright.sql.facts import Facts
 from querywright.sql.predicates import unwrap
 from querywright.verification.blocks import Draft, MadeRow
 from querywright.verification.evaluate import evaluate
+from querywright.verification.rare_values import Batch, members_of, rare_values
 from querywright.verification.terms import Environment, NotEvaluable, Value, Variable, as_kind, variables
 from querywright.verification.values import identifying_value, neighbors, plain_values
 
@@ -42,7 +43,8 @@ class Solution:
     The ``drafted`` first ones are no copies of others. ``identifying`` are the positions of
     free keys and references, ``changeable`` those that a copy may differ in, the ones that the query groups by, computes
     with or compares first, up to ``telling``; ``steady`` are those that are the same in all solutions. ``hints`` are the
-    constants that a position is compared with, ``boundaries`` the values around which an expression over it changes.
+    constants that a position is compared with, ``boundaries`` the values around which an expression over it changes,
+    ``rare`` batches of values for databases of their own (see `querywright.verification.rare_values`).
     ``grouping`` are the positions that blocks group by, ``partitioning`` those that windows are partitioned by. ``copied`` are
     the rows that may be there many times, each with the columns that then have to differ, one of each key.
     ``solved`` is the share of predicates that hold; ``requirements`` their number.
@@ -58,6 +60,7 @@ class Solution:
     steady: frozenset[int]
     hints: tuple[tuple[Value, ...], ...]
     boundaries: tuple[tuple[Value, ...], ...]
+    rare: tuple[tuple[Batch, ...], ...]
     grouping: frozenset[int]
     partitioning: frozenset[int]
     copied: tuple[tuple[int, tuple[str, ...]], ...]
@@ -127,6 +130,9 @@ class _Search:
         for predicate, environment, used in involved:
             for variable in used:
                 touching.setdefault(variable, []).append((predicate, environment))
+        members = {variable: members_of(variable, asked) for variable, asked in touching.items()}
+        for variable, (near, _) in members.items():
+            variable.hints += near
         for _ in range(_MOST_REPAIRS):
             wrong = [entry for entry in involved if entry[2] and _holds(entry[0], entry[1]) is False]
             if not wrong:
@@ -151,6 +157,7 @@ class _Search:
             steady=frozenset(i for i, variable in enumerate(roots) if variable.steady),
             hints=(*(tuple(dict.fromkeys(variable.hints)) for variable in roots), *(() for _ in fresh)),
             boundaries=(*(_distinct(variable) for variable in roots), *(() for _ in fresh)),
+            rare=(*(rare_values(one, self.draft.facts.dialect, members.get(one, ())) for one in roots), *(() for _ in fresh)),
             grouping=frozenset(positions[key.root] for row in self.draft.rows for key in row.grouping if key.root in positions),
             partitioning=frozenset(i for i, variable in enumerate(roots) if variable.partitions),
             copied=tuple(

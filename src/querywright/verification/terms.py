@@ -24,6 +24,7 @@ class Variable:
     ``identifies``: it is part of a key or a reference. ``steady``: it should have the same value in every solution.
     ``telling``: a result depends on it, such as a grouping key or the argument of an aggregate. ``boundaries`` are values
     around which an expression over it changes; ``partitions``: the windows of a block are computed apart for each value.
+    ``dated``: an expression takes its day apart or computes with it.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Variable:
     steady: bool = False
     telling: bool = False
     partitions: bool = False
+    dated: bool = False
 
     @property
     def root(self) -> Variable:

@@ -75,11 +75,6 @@ def shifted(day: Day, steps: Iterable[datetime.timedelta]) -> Iterator[Day]:
             yield day + step
 
 
-def like_matches(pattern: str) -> list[Value]:
-    """Texts that a LIKE pattern matches, the shortest first."""
-    return [pattern.replace("%", "").replace("_", "x"), pattern.replace("%", "zz").replace("_", "y")]
-
-
 def fits(value: Value, spelled_type: str) -> Value:
     """``value`` cut to the length, rounded to the scale or made a label of a column's type, None where it is out of range."""
     name, _, arguments = spelled_type.upper().partition("(")

@@ -28,6 +28,7 @@ from querywright.verification.constant_nulls import constant_nulls
 from querywright.verification.databases import Builder, Witness
 from querywright.verification.lowering import Lowering
 from querywright.verification.narrowing import columns_read, narrowed, obeyed
+from querywright.verification.rare_databases import rare_databases
 from querywright.verification.scratch import Probe, Scratch, answer_all, describe, load, loading, removing, target
 from querywright.verification.shrink import Trial, columns_counterexample, counterexample, shrunk
 
@@ -135,7 +136,8 @@ class Laboratory:
     @cached_property
     def base(self) -> list[Witness]:
         """The databases, made when first needed."""
-        return [self._builder.witness(position) for position in range(self._databases)]
+        ordinary = [self._builder.witness(position) for position in range(self._databases)]
+        return [*ordinary, *rare_databases(self._builder)]
 
     def covers(self, candidate: str) -> bool:
         """Whether the databases have every column that ``candidate`` reads."""
@@ -195,10 +197,10 @@ class Laboratory:
             return []
         telling = [number for number, one in enumerate(answers) if _says_something(one)]
         parents = [self.base[number] for number in telling]
-        silent = [number for number in range(_SHAPES, len(answers)) if number not in set(telling)]
+        silent = [number for number in range(_SHAPES, self._databases) if number not in set(telling)]
         replaced = silent[len(silent) // 4 :]
         if outcome.null_columns:
-            replaced += telling[:: _SHAPES + 1]
+            replaced += [number for number in telling[:: _SHAPES + 1] if number < self._databases]
         for turn, number in enumerate(replaced):
             parent = parents[turn % len(parents)] if parents else None
             if parent is not None and turn % 2 == 0:
