@@ -11,9 +11,10 @@ import pytest
 from querywright.antipatterns.driver import antipatterns
 from querywright.errors import InputError, RunError
 from querywright.generation.queries import shapes
-from querywright.gym import building, certifying
-from querywright.gym.building import build, difficulty
+from querywright.gym import certifying
+from querywright.gym.building import Workshop, build, difficulty
 from querywright.gym.certifying import Certifier, Uncertified
+from querywright.gym.crew import Crew
 from querywright.gym.drafting import PAYING, Drafting
 from querywright.gym.sources import SOURCES
 from querywright.gym.tasks import shop
@@ -102,22 +103,47 @@ def test_only_equal_and_clearly_faster_rewrites_are_certified(certifier: Certifi
     assert isinstance(broken, Uncertified)
 
 
-def test_a_build_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certifier: Certifier) -> None:
+def test_a_build_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     path = tmp_path / "seed-1.jsonl"
     task = shop.load()[0]
     both = [task, replace(task, id="another")]
     path.write_text("".join(f"{to_json(Tried(number, 'hr', task=one))}\n" for number, one in enumerate(both)))
-    assert len(build(path, 2, 1, certifier, ["hr"])) == 2  # nothing to do
     tried: list[int] = []
 
-    def refused(draws: Drafting, certifier: Certifier, number: int, built: object, seed: int) -> Tried:
+    def refused(number: int) -> Tried:
         tried.append(number)
         return Tried(number, "hr", refused="Not today.")
 
-    monkeypatch.setattr(building, "_tried", refused)
-    build(path, 3, 1, certifier, ["hr"], stop=lambda: len(tried) == 2)
+    assert len(build(path, 2, 1, [refused])) == 2 and not tried  # nothing to do
+    build(path, 3, 1, [refused], stop=lambda: len(tried) == 2)
     assert tried == [2, 3]
     assert [one.number for one in read_tried(path)] == [0, 1, 2, 3]
+
+
+def test_a_build_ends_where_no_source_has_more(tmp_path: Path) -> None:
+    def nothing(number: int) -> Tried:
+        return Tried(number, "hr/questions", refused="There was nothing to draft.")
+
+    assert build(tmp_path / "seed-1.jsonl", 5, 2, [nothing]) == ()
+    assert len(read_tried(tmp_path / "seed-1.jsonl")) == 20
+
+
+def test_several_threads_build_each_draft_once(tmp_path: Path) -> None:
+    path, task = tmp_path / "seed-1.jsonl", shop.load()[0]
+
+    def made(number: int) -> Tried:
+        return Tried(number, "hr", task=replace(task, id=str(number // 2)))  # each second one repeats the one before
+
+    built = build(path, 30, 1, [made, made, made])
+    done = read_tried(path)
+    assert len(built) >= 30 and len({one.number for one in done}) == len(done)
+    assert sum(one.task is not None for one in done) == len(built)
+
+
+def test_a_crew_tries_the_drafts_of_its_seed(certifier: Certifier) -> None:
+    with Crew(2, 7, ["content/questions"]) as crew:
+        one, other = (tries(100) for tries in crew.tries)
+    assert one == other == Workshop(certifier, 7, ["content/questions"]).tried(100)
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
@@ -129,7 +155,7 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_source_is_refused() -> None:
     with pytest.raises(InputError, match="nonsense"):
-        tasking.build_tasks(1, 1, "nonsense", None)
+        tasking.build_tasks(1, 1, "nonsense", None, 1)
 
 
 def test_difficulty_grows_with_what_there_is_to_see_through() -> None:

@@ -6,8 +6,11 @@ how many drafts a task takes. Built tasks lie in the cache and belong to the gym
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count as counting
 from pathlib import Path
 
 from sqlglot import exp
@@ -15,7 +18,7 @@ from sqlglot import exp
 from querywright.antipatterns.driver import antipatterns
 from querywright.generation.identity import split_of, task_id
 from querywright.gym.certifying import Certifier, Uncertified
-from querywright.gym.drafting import Draft, Drafting
+from querywright.gym.drafting import TURN, Draft, Drafting
 from querywright.gym.sources import SOURCES
 from querywright.gym.tried import Tried, read_tried
 from querywright.gym.values import Difficulty, Reference, Task
@@ -26,55 +29,117 @@ STEPS: dict[Difficulty, int] = {"easy": 3, "medium": 4, "medium-hard": 4, "hard"
 _LEVELS: tuple[tuple[float, Difficulty], ...] = ((4.0, "easy"), (5.5, "medium"), (7.0, "medium-hard"), (9.0, "hard"))
 _BENCHMARKS = {"tpch": "TPC-H", "tpcds": "TPC-DS"}
 _SEVERE = frozenset({"critical", "high"})
+_EMPTY = "There was nothing to draft."
+_REPEATED = "It repeats another one."
+
+Try = Callable[[int], Tried]
+"""Tries the draft of a number."""
+
+
+class Workshop:
+    """Tries drafts of a seed one after the other; ``known`` are ids of tasks that need not be made again."""
+
+    def __init__(self, certifier: Certifier, seed: int, sources: Sequence[str], known: Collection[str] = ()) -> None:
+        self._certifier = certifier
+        self._seed = seed
+        self._drafting = Drafting(certifier.databases, seed, sources)
+        self._known = set(known)
+
+    def tried(self, number: int) -> Tried:
+        """What comes of a draft."""
+        began = time.monotonic()
+        draft = self._drafting.draft(number)
+        if draft is None:
+            return Tried(number, self._drafting.source(number), refused=_EMPTY)
+        identity = task_id(draft.slow.fingerprint, draft.schema, self._seed)
+        if identity in self._known:
+            return Tried(number, draft.source, draft.slow.injected, refused=_REPEATED)
+        outcome = self._certified(draft)
+        seconds = round(time.monotonic() - began, 2)
+        if isinstance(outcome, Uncertified):
+            return Tried(number, draft.source, draft.slow.injected, refused=outcome.reason, seconds=seconds)
+        self._known.add(identity)
+        return Tried(number, draft.source, draft.slow.injected, outcome, seconds=seconds)
+
+    def _certified(self, draft: Draft) -> Task | Uncertified:
+        """The draft as a task, on the database on which it takes neither too long nor next to nothing."""
+        place = self._certifier.placed(draft.slow.sql, SOURCES[draft.source])
+        if isinstance(place, Uncertified):
+            return place
+        outcome = self._certifier.certify(draft.slow.sql, [draft.clean] if draft.clean else [], *place, draft.rules_s)
+        return outcome if isinstance(outcome, Uncertified) else task_of(draft, outcome, *place, self._seed)
 
 
 def build(
     path: Path,
     count: int,
-    seed: int,
-    certifier: Certifier,
-    sources: Sequence[str] = tuple(SOURCES),
+    sources: int,
+    tries: Sequence[Try],
     listen: Callable[[Tried], None] = lambda tried: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Task, ...]:
-    """Draft and certify until ``path`` holds ``count`` tasks of this seed, or ``stop`` says so; all its tasks.
+    """Try drafts until ``path`` holds at least ``count`` tasks, or ``stop`` says so, or the ``sources``, so many, have no more.
 
-    What the file holds already counts. ``listen`` hears of each draft. Queries that repeat one of the file are left out.
+    Returns all tasks of the file; what it held before counts. Each of ``tries`` works on a thread of its own. ``listen`` hears
+    of each draft. Queries that repeat one of the file are left out.
     """
-    done = read_tried(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    drafting = Drafting(certifier.databases, seed, sources)
-    built = {tried.task.id: tried.task for tried in done if tried.task is not None}
-    number = max((tried.number for tried in done), default=-1) + 1
-    while len(built) < count and not stop():
-        tried = _tried(drafting, certifier, number, built, seed)
-        append_line(path, to_json(tried))
-        listen(tried)
-        if tried.task is not None:
-            built[tried.task.id] = tried.task
-        number += 1
-    return tuple(built.values())
+    record = _Record(path, count, TURN * sources, listen, stop)
+    with ThreadPoolExecutor(len(tries), "gym-building") as threads:
+        working = [threads.submit(record.fill, one) for one in tries]
+        try:
+            for one in working:
+                one.result()
+        finally:
+            record.ended = True
+    return tuple(record.built.values())
 
 
-def _tried(drafting: Drafting, certifier: Certifier, number: int, built: Mapping[str, Task], seed: int) -> Tried:
-    began = time.monotonic()
-    draft = drafting.draft(number)
-    if draft is None:
-        return Tried(number, drafting.source(number), refused="There was nothing to draft.")
-    if task_id(draft.slow.fingerprint, draft.schema, seed) in built:
-        return Tried(number, draft.source, draft.slow.injected, refused="It repeats another one.")
-    outcome = _certified(certifier, draft, seed)
-    refused, task = (outcome.reason, None) if isinstance(outcome, Uncertified) else ("", outcome)
-    return Tried(number, draft.source, draft.slow.injected, task, refused, round(time.monotonic() - began, 2))
+class _Record:
+    """What has been tried, in a file; several threads add to it."""
 
+    def __init__(self, path: Path, count: int, fruitless: int, listen: Callable[[Tried], None], stop: Callable[[], bool]) -> None:
+        done = read_tried(path)
+        self.built = {tried.task.id: tried.task for tried in done if tried.task is not None}
+        self.ended = False
+        self._path = path
+        self._count = count
+        self._fruitless = fruitless
+        self._listen = listen
+        self._stop = stop
+        self._numbers = {tried.number for tried in done}
+        self._turns = counting()
+        self._empty = 0
+        self._changing = threading.Lock()
 
-def _certified(certifier: Certifier, draft: Draft, seed: int) -> Task | Uncertified:
-    """The draft as a task, on the database on which it takes neither too long nor next to nothing."""
-    place = certifier.placed(draft.slow.sql, SOURCES[draft.source])
-    if isinstance(place, Uncertified):
-        return place
-    outcome = certifier.certify(draft.slow.sql, [draft.clean] if draft.clean else [], *place, draft.rules_s)
-    return outcome if isinstance(outcome, Uncertified) else task_of(draft, outcome, *place, seed)
+    def fill(self, tries: Try) -> None:
+        """Try drafts, turn after turn, until the record is full."""
+        for number in self._undone():
+            if self._over():
+                return
+            self._keep(tries(number))
+
+    def _undone(self) -> Iterator[int]:
+        """Numbers for one thread: those of a turn share databases."""
+        while True:
+            with self._changing:
+                turn = next(self._turns)
+            yield from (number for number in range(TURN * turn, TURN * (turn + 1)) if number not in self._numbers)
+
+    def _over(self) -> bool:
+        with self._changing:
+            self.ended = self.ended or len(self.built) >= self._count or self._empty >= self._fruitless or self._stop()
+            return self.ended
+
+    def _keep(self, tried: Tried) -> None:
+        with self._changing:
+            if tried.task is not None and tried.task.id in self.built:
+                tried = Tried(tried.number, tried.source, tried.injected, refused=_REPEATED, seconds=tried.seconds)
+            append_line(self._path, to_json(tried))
+            self._listen(tried)
+            self._empty = self._empty + 1 if tried.refused == _EMPTY else 0
+            if tried.task is not None:
+                self.built[tried.task.id] = tried.task
 
 
 def task_of(draft: Draft, reference: Reference, visible: str, hidden: tuple[str, ...], seed: int) -> Task:

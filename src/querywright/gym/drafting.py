@@ -65,7 +65,7 @@ _WRITTEN = 0.3
 _FURTHER = (0, 0, 1, 1, 2, 3)
 """How many habits go in beside the one that is to make the query slow: one of these numbers."""
 
-_TURN = 10
+TURN = 10
 """Drafts of one source that follow each other, so that its databases are opened once for them."""
 
 _TRIES = 6
@@ -118,7 +118,7 @@ class Drafting:
 
     def source(self, number: int) -> str:
         """The source of a draft."""
-        return self.sources[number // _TURN % len(self.sources)]
+        return self.sources[number // TURN % len(self.sources)]
 
     def draft(self, number: int) -> Draft | None:
         """Draft ``number``; None where nothing can be put into what was drawn, or the source has no more."""
@@ -180,7 +180,7 @@ class Drafting:
     def _question(self, number: int, source: str) -> Draft | None:
         """The next of the slow queries that a schema comes with; None where there are no more, or it has several answers."""
         names = list(self._texts(source))
-        place = number // (_TURN * len(self.sources)) * _TURN + number % _TURN
+        place = number // (TURN * len(self.sources)) * TURN + number % TURN
         one = self._written(source, names[place]) if place < len(names) else None
         if one is None:
             return None

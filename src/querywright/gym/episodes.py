@@ -43,6 +43,10 @@ class Examining(Protocol):
         """The engine's plan of ``sql`` on the task's database, "" where there is none."""
         ...
 
+    def milliseconds(self, task: Task, sql: str) -> float:
+        """How long ``sql`` takes on the task's database, whatever it returns; 0 where it may not run or fails."""
+        ...
+
     def expect(self, task: Task) -> None:
         """An answer to ``task`` will come soon; returns at once."""
         ...
@@ -177,10 +181,16 @@ class Gym:
         return self._graded(task, answer)[1]
 
     def execute(self, task_id: str, sql: str, client: str = "") -> Examination:
-        """The facts about a query, outside of any episode; raises `UnknownTask` and `MeterExhausted`."""
+        """The facts about a query, outside of any episode; raises `UnknownTask` and `MeterExhausted`.
+
+        A query whose columns are others is not compared any further, but timed all the same.
+        """
         task = find_task(task_id)
         self._take(client)
-        return self.examiner.examine(task, sql)
+        found = self.examiner.examine(task, sql)
+        if found.refusal or found.error or found.optimized_ms:
+            return found
+        return replace(found, optimized_ms=self.examiner.milliseconds(task, sql))
 
     def _graded(self, task: Task, answer: Answer) -> tuple[Examination, Reward]:
         examination = self.examiner.examine(task, answer.optimized_query, work=self._rules.WORK)

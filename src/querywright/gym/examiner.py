@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from types import TracebackType
 
+from sqlglot import exp
+
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.engines.protocol import Limits, PlanNode
@@ -57,6 +59,7 @@ class _Open:
 
     case: StepCase
     schema: Schema
+    tree: exp.Query
     original: str
     reference: str
     stack: ExitStack
@@ -154,7 +157,7 @@ class Examiner:
         """The engine's plan of ``sql`` on the task's database, one operator a line; "" where it may not run or fails."""
         with self._turn:
             opened = self._opened(task)
-            if self._refusal(task, opened, sql):
+            if isinstance(self._admitted(task, opened, sql), str):
                 return ""
             try:
                 return _plan_text(opened.case.visible.session.explain(sql, limit_s=self._limit_s))
@@ -201,19 +204,19 @@ class Examiner:
 
     def _examined(self, task: Task, sql: str, work: bool) -> Examination:
         opened = self._opened(task)
-        refusal = self._refusal(task, opened, sql)
+        admitted = self._admitted(task, opened, sql)
         case = opened.case
         known = min(run.wall_ns for run in case.known) / 1e6
         rows = case.visible.stored.rows if case.visible.stored else 0
-        found = Examination(task.id, sql, refusal=refusal, original_ms=round(known, 3), original_rows=rows)
-        if refusal:
-            return found
-        mark = _fingerprint(sql, opened.schema, task.dialect)
+        found = Examination(task.id, sql, original_ms=round(known, 3), original_rows=rows)
+        if isinstance(admitted, str):
+            return replace(found, refusal=admitted)
+        mark = fingerprint(admitted, task.dialect)
         if mark == opened.original:
             return _unchanged(found, work)
         candidate = Candidate(Query(sql, task.dialect, mark), opened.original)
         attempt = judge_step(case, candidate)
-        novel = novel_literals(parse_query(task.sql, task.dialect), parse_query(sql, task.dialect))
+        novel = novel_literals(opened.tree, parse_query(sql, task.dialect))
         if novel and attempt.attempt.verdict.grade in ACCEPTED - {"proved"}:
             proved = case.verifier.strengthened(candidate, attempt.attempt.verdict, self._proof_s)
             if proved.grade != "proved":
@@ -226,18 +229,31 @@ class Examiner:
             found = replace(found, work=self._work(case, sql))
         return found
 
-    def _refusal(self, task: Task, opened: _Open, sql: str) -> str:
-        if refusal := check(sql, task, opened.schema):
-            return refusal
-        if task.dialect != "duckdb":
-            return ""
+    def _admitted(self, task: Task, opened: _Open, sql: str) -> exp.Query | str:
+        """The qualified tree of a query that may run, else why it may not."""
+        admitted = check(sql, task, opened.schema)
+        if isinstance(admitted, str) or task.dialect != "duckdb":
+            return admitted
         session = opened.case.visible.session
         if self._pure is None:
             self._pure = session.call(pure_functions)
         try:
-            return check_reading(session.call(serialized, sql, limit_s=self._limit_s), opened.schema, self._pure)
+            refusal = check_reading(session.call(serialized, sql, limit_s=self._limit_s), opened.schema, self._pure)
         except StatementError as error:
             return shown_error(error.message)
+        return refusal or admitted
+
+    def milliseconds(self, task: Task, sql: str) -> float:
+        """How long ``sql`` takes on the task's database, whatever it returns; 0 where it may not run or fails."""
+        with self._counted(), self._turn:
+            opened = self._opened(task)
+            if isinstance(self._admitted(task, opened, sql), str):
+                return 0.0
+            try:
+                run = opened.case.visible.session.measure(sql, limit_s=opened.case.limit_s)
+            except ExecutionError:
+                return 0.0
+            return round(run.wall_ns / 1e6, 3)
 
     def _work(self, case: StepCase, sql: str) -> float | None:
         session, schema = case.visible.session, case.verifier.schema
@@ -287,7 +303,8 @@ class Examiner:
             twin = hidden[0] if hidden else None
             case = stack.enter_context(open_step_case(verifier, visible, twin, hidden[1:], self._limit_s))
             reference = _fingerprint(task.reference.sql, schema, task.dialect) if task.reference else ""
-            self._tasks[task.id] = _Open(case, schema, mark, reference, stack.pop_all())
+            tree = parse_query(task.sql, task.dialect)
+            self._tasks[task.id] = _Open(case, schema, tree, mark, reference, stack.pop_all())
         return self._tasks[task.id]
 
     def _bench(self, specification: str) -> Bench:
@@ -352,7 +369,8 @@ def _shown(found: Examination, judged: StepAttempt, case: StepCase) -> Examinati
     if timing is None:
         names = [bench.database.name for bench in (*case.hidden, case.twin) if bench is not None]
         hidden = any(verdict.reason.startswith(f"On {name}: ") for name in names)
-        return replace(found, grade=verdict.grade, reason=shown_reason(verdict.reason, hidden))
+        reason = verdict.reason.removeprefix(f"On {case.visible.database.name}: ")
+        return replace(found, grade=verdict.grade, reason=shown_reason(reason, hidden))
     visible = beyond_noise(timing)
     lowest = visible if judged.hidden is None else min(visible, beyond_noise(judged.hidden))
     return replace(

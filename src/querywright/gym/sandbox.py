@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from sqlglot import exp
@@ -77,13 +78,12 @@ _ENVIRONMENT = frozenset(
 _RESERVED = ("querywright", "duckdb_", "sqlite_", "pg_", "pragma_", "information_schema")
 
 
-def check(sql: str, task: Task, schema: Schema) -> str:
-    """Why ``sql`` may not run as an answer to ``task``, "" where it may."""
+def check(sql: str, task: Task, schema: Schema) -> exp.Query | str:
+    """The qualified tree of ``sql`` where it may run as an answer to ``task``, else why it may not."""
     if len(sql) > LONGEST_SQL:
         return f"The query is longer than {LONGEST_SQL} characters."
     try:
-        tree = parse_query(sql, task.dialect)
-        if refusal := _refused_parts(tree, parse_query(task.sql, task.dialect), task.dialect):
+        if refusal := _refused_parts(parse_query(sql, task.dialect), _clocks(task.sql, task.dialect), task.dialect):
             return refusal
         qualified = qualify_text(sql, schema, task.dialect, typed=False)
     except QueryError as error:
@@ -91,17 +91,23 @@ def check(sql: str, task: Task, schema: Schema) -> str:
     sources = (source for scope in traverse_scope(qualified) for source in scope.sources.values())
     if not any(isinstance(source, exp.Table) and schema.table(source.name) is not None for source in sources):
         return "The query reads no table of the database."
-    return ""
+    return qualified
 
 
-def _refused_parts(tree: exp.Query, original: exp.Query, dialect: str) -> str:
+@lru_cache(maxsize=64)
+def _clocks(sql: str, dialect: str) -> frozenset[str]:
+    """Names by which a query reads the clock."""
+    return frozenset(frozen_calls(parse_query(sql, dialect)))
+
+
+def _refused_parts(tree: exp.Query, clocks: frozenset[str], dialect: str) -> str:
     if given := parameters(tree):
         return f"The query has a parameter, {given[0]}."
     if chance := random_calls(tree):
         return f"The query calls {min(chance)}(), which is random."
     if any(tree.find_all(exp.TableSample)):
         return "The query reads a random sample of a table."
-    if clock := frozen_calls(tree) - frozen_calls(original):
+    if clock := frozen_calls(tree) - clocks:
         return f"The query reads the clock with {min(clock)}."
     for common in tree.find_all(exp.CTE):
         if common.alias.lower().startswith(_RESERVED):

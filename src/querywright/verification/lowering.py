@@ -48,8 +48,7 @@ class Lowering:
 
     def candidates(self, candidate: str) -> dict[str, str]:
         """The candidate to run in place of the original and, if it can be lowered like them, of each of its ``variants``."""
-        tree = parse_query(candidate, self.dialect)
-        if not self.variants or not self._alike(tree):
+        if not self.variants or not self._alike(tree := parse_query(candidate, self.dialect)):
             return {self.original: candidate}
         lowered = {text: self._lowered(tree, cut, copies=True) for cut, text in self.variants.items()}
         return {self.original: candidate, **lowered}

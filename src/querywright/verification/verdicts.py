@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import TracebackType
 
 from sqlglot import exp
@@ -241,15 +241,13 @@ class Verifier:
 
     def frozen(self, text: str) -> str:
         """``text`` with ``now()`` and its relatives replaced by the moment of this verifier."""
-        tree = parse_query(text, self.query.dialect, "the candidate")
-        return freeze(tree, self.moment).sql(self.query.dialect) if frozen_calls(tree) else text
+        return _frozen(text, self.query.dialect, self.moment)
 
     def _static(self, text: str) -> str:
         """Why witnesses would prove nothing about this candidate; empty where they would."""
-        ours, theirs = (parse_query(one, self.query.dialect) for one in (self.laboratory.text, text))
         if self._single_row():
             return ""
-        if ours.args.get("order") is not None and theirs.args.get("order") is None:
+        if _sorts(self.laboratory.text, self.query.dialect) and not _sorts(text, self.query.dialect):
             return "The original sorts its result, the candidate leaves the order to chance."
         return ""
 
@@ -369,6 +367,18 @@ class Verifier:
             mutants=score.killed + score.alive if score is not None else 0,
             seconds=round(outcome.seconds, 3),
         )
+
+
+@lru_cache(maxsize=64)
+def _frozen(text: str, dialect: str, moment: datetime) -> str:
+    tree = parse_query(text, dialect, "the candidate")
+    return freeze(tree, moment).sql(dialect) if frozen_calls(tree) else text
+
+
+@lru_cache(maxsize=64)
+def _sorts(text: str, dialect: str) -> bool:
+    """Whether a query sorts its result."""
+    return parse_query(text, dialect).args.get("order") is not None
 
 
 def _constants(text: str, dialect: str) -> frozenset[str]:

@@ -31,8 +31,11 @@ def build(
         str | None, typer.Option(help="Where from, separated by commas, such as hr,hr/sqlite; default: all.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds; run again to go on.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Drafts worked on side by side; default: one for each processor.")
+    ] = None,
 ) -> None:
     """Draft tasks, verify and measure their reference rewrites, keep those with clear headroom; goes on where it was stopped."""
     from querywright.serve.cli.gym import tasking
 
-    raise typer.Exit(tasking.build_tasks(count, seed, sources, seconds))
+    raise typer.Exit(tasking.build_tasks(count, seed, sources, seconds, processes))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import json
+import os
 import time
 from collections import Counter
 from typing import cast, get_args
@@ -13,14 +13,11 @@ from rich.table import Table
 
 from querywright.errors import InputError
 from querywright.gym.building import build
-from querywright.gym.certifying import Certifier
+from querywright.gym.crew import Crew
 from querywright.gym.sources import SOURCES
 from querywright.gym.tasks.driver import tasks
-from querywright.gym.tried import Tried, build_path
+from querywright.gym.tried import Tried, build_path, read_tried
 from querywright.gym.values import Split, Task
-
-_COLLECTION = (50_000, 20, 100)
-"""Thresholds of the garbage collector: query trees are thousands of small objects."""
 
 
 def show_tasks(split: str | None, family: str | None, as_json: bool) -> int:
@@ -41,7 +38,7 @@ def show_tasks(split: str | None, family: str | None, as_json: bool) -> int:
     return 0
 
 
-def build_tasks(count: int, seed: int, sources: str | None, seconds: float | None) -> int:
+def build_tasks(count: int, seed: int, sources: str | None, seconds: float | None, processes: int | None) -> int:
     """Build tasks into the cache and say of each draft what came of it."""
     chosen = [name.strip() for name in sources.split(",") if name.strip()] if sources else list(SOURCES)
     for name in chosen:
@@ -52,9 +49,9 @@ def build_tasks(count: int, seed: int, sources: str | None, seconds: float | Non
     def stop() -> bool:
         return seconds is not None and time.monotonic() - began >= seconds
 
-    gc.set_threshold(*_COLLECTION)
-    with Certifier() as certifier:
-        built = build(path, count, seed, certifier, chosen, _show, stop)
+    known = [tried.task.id for tried in read_tried(path) if tried.task is not None]
+    with Crew(processes or os.cpu_count() or 1, seed, chosen, known) as crew:
+        built = build(path, count, len(chosen), crew.tries, _show, stop)
     print(f"{len(built)} tasks of seed {seed} in {path}. {_counted(built)}")
     return 0
 
