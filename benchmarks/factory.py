@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -94,8 +95,9 @@ def main() -> None:
         )
         memory = Memory(asked.seconds)
         summary = run(plan, out, memory.watch)
+        computed_s = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         rechecked = _rechecked(out, Path(temporary), asked.recheck, asked.seed)
-        _print(summary, memory.sizes, rechecked, len(leaks(all_examples(out))))
+        _print(summary, computed_s, memory.sizes, rechecked, len(leaks(all_examples(out))))
 
 
 def _write_yields(folders: list[Path]) -> None:
@@ -133,7 +135,9 @@ def _rechecked(out: Path, temporary: Path, most: int, seed: int) -> tuple[int, i
     return found.lines, found.equal, [fault.reason for fault in found.faults]
 
 
-def _print(summary: dict[str, Any], sizes: list[float], rechecked: tuple[int, int, list[str]], shared: int) -> None:
+def _print(
+    summary: dict[str, Any], computed_s: float, sizes: list[float], rechecked: tuple[int, int, list[str]], shared: int
+) -> None:
     count = max(1, summary["examples"])
     used = {name: summary["features"].get(name, 0) / count for name in SHARES}
     largest, largest_count = next(iter(summary["patterns"].items()), ("none", 0))
@@ -147,6 +151,7 @@ def _print(summary: dict[str, Any], sizes: list[float], rechecked: tuple[int, in
         ),
         ("examples an hour", f">= {LEAST_EXAMPLES:,}", f"{summary['examples_an_hour']:,.0f}"),
         ("core-seconds an example", f"<= {CORES * 3600 / LEAST_EXAMPLES:.2f}", f"{core_seconds:.3f}"),
+        ("the same of all processes, if from nothing", "", f"{computed_s / count:.3f}"),
         (
             f"an hour on {CORES} cores at that",
             f">= {LEAST_EXAMPLES:,}",

@@ -24,3 +24,10 @@ def test_duckdb_plans_no_second_query_for_the_number_of_rows() -> None:
         session.execute("CREATE SEQUENCE filtered")
         session.materialize("SELECT i FROM range(5000) AS r(i) WHERE nextval('filtered') > 0")
         assert session.fetch("SELECT nextval('filtered')").rows == ((5001,),)
+
+
+def test_sqlite_runs_after_an_interrupt_that_left_the_rows_of_a_run_behind() -> None:
+    with Session(Location("sqlite", writable=True)) as session:
+        session.execute("CREATE TEMP TABLE querywright_result AS SELECT 1 AS one")
+        session.materialize("SELECT 2 AS two")
+        session.materialize("SELECT 3 AS three")

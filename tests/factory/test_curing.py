@@ -90,9 +90,32 @@ def test_cures_are_named_and_some_lead_back_to_the_clean_query(stock: Stock) -> 
     drafter, back, named = stock.drafter("hr"), 0, set[str]()
     for number, shape in enumerate(("parents_with_figures", "running_totals", "above_average", "filtered_rows")):
         for draft in drafter.drafts(order(number, shape)):
-            found = cured(draft, drafter.schema, "sqlite")
-            if found is not None:
+            for found in cured(draft, drafter.schema, "sqlite"):
                 named.update(transforms_of(found))
                 back += found.fingerprint == draft.clean.fingerprint
                 assert found.fingerprint != draft.slow.fingerprint
     assert back > 0 and len(named) >= 3 and named <= set(transforms("sqlite"))
+
+
+def test_what_is_sought_is_applied_beyond_the_cures(stock: Stock) -> None:
+    drafter, beyond = stock.drafter("hr"), 0
+    for number in range(6):
+        for draft in drafter.drafts(order(number, "running_totals_with_lookups")):
+            usual = list(cured(draft, drafter.schema, "sqlite"))
+            found = list(cured(draft, drafter.schema, "sqlite", ("inline_cte", "order_joins_by_size")))
+            assert [one.steps for one in found[: len(usual)]] == [one.steps for one in usual]
+            assert len(found) - len(usual) in (0, 1)
+            beyond += len(found) > len(usual)
+            assert all(found[-1].steps[: len(one.steps)] == one.steps for one in usual)
+    assert beyond > 0
+
+
+def test_companions_have_one_habit_more_each(stock: Stock) -> None:
+    drafter, asked, found = stock.drafter("hr"), order(3, "parents_with_figures"), 0
+    for draft in drafter.drafts(asked):
+        before = draft.slow.injected
+        for companion in drafter.companions(asked, draft, ()):
+            assert companion.slow.injected[:-1] == before
+            assert companion.clean is draft.clean and companion.split == draft.split
+            before, found = companion.slow.injected, found + 1
+    assert found > 0

@@ -208,6 +208,13 @@ def test_metrics_of_nothing_are_zeros() -> None:
     json.dumps(summary, allow_nan=False)
 
 
+def test_a_slow_query_counts_once_though_an_order_may_make_it_twice() -> None:
+    state = _State(steering={"duckdb": Steering()})
+    tries = tuple(Try("kept", examples=(example(number),)) for number in (1, 1, 2))
+    found = state.admitted(Plan(), Product(Order("duckdb", 0, "ecommerce", 1), tries, "shape"))
+    assert [one.fate for one in found.tries] == ["kept", "repeated", "kept"]
+
+
 def test_an_engine_that_makes_more_gets_more_of_the_time_but_not_all() -> None:
     state = _State(steering={"duckdb": Steering(), "sqlite": Steering()})
     for number in range(400):
@@ -216,5 +223,5 @@ def test_an_engine_that_makes_more_gets_more_of_the_time_but_not_all() -> None:
         tries = (Try("kept" if kept else "no gain", examples=(example(number, engine),) if kept else ()),)
         state.note(Product(Order(engine, number, "ecommerce", 1), tries, "shape", cpu_s=2.0))
     spent = state.metrics.cpu_s
-    assert 0.15 * sum(spent.values()) < spent["duckdb"] < 0.4 * sum(spent.values())
+    assert 0.1 * sum(spent.values()) < spent["duckdb"] < 0.3 * sum(spent.values())
     assert state.engine(Plan(proposers=("model",)), "duckdb", []) == "duckdb"

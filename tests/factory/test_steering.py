@@ -9,6 +9,7 @@ from factory_examples import example
 from querywright.factory.quotas import FREE, Quotas
 from querywright.factory.steering import Steering
 from querywright.factory.values import Order, Plan, Product, Try
+from querywright.transforms.driver import transforms
 
 PLAN = Plan()
 
@@ -86,6 +87,26 @@ def test_slower_queries_are_asked_for_where_high_speedups_are_short() -> None:
         high.add(example(number, speedup=50.0))
     patient = [sum(order.patient for order in orders(Steering(), quotas)) for quotas in (low, high)]
     assert patient[0] > 2 * patient[1] > 0
+
+
+def test_an_engine_without_high_speedups_is_not_asked_for_slower_queries() -> None:
+    order, patient = Order("duckdb", 0, "ecommerce", 3), list[int]()
+    for speedup in (3.0, 50.0):
+        steering, quotas = Steering(), Quotas()
+        for number in range(40):
+            quotas.add(example(number, speedup=3.0))
+            made = (example(number, speedup=speedup),)
+            steering.note(Product(order, (Try("kept", ("late_filter",), (), made),), "varying_groups"))
+        patient.append(sum(asked.patient for asked in orders(steering, quotas)))
+    assert 4 * patient[0] < patient[1]
+
+
+def test_transforms_that_few_examples_apply_are_sought_more_often() -> None:
+    steering = Steering("sqlite")
+    steering.shown.update({name: 50 for name in transforms("sqlite") if name != "key_join_to_in"})
+    sought = Counter(name for order in orders(steering) for name in order.sought)
+    assert sought["key_join_to_in"] > 3 * sought["inline_cte"] > 0
+    assert set(sought) <= set(transforms("sqlite"))
 
 
 def test_what_the_quotas_closed_goes_with_the_order() -> None:

@@ -18,7 +18,6 @@ from querywright.sql.parse import parse_query
 from querywright.sql.paths import path_of
 from querywright.sql.qualify import qualify
 from querywright.sql.schema import Schema
-from querywright.sql.trees import copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +51,34 @@ def habits(tree: exp.Query, parsed: exp.Query, schema: Schema, dialect: str, fac
     return sorted(found, key=lambda habit: SEVERITIES.index(habit.severity))
 
 
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """What putting in an anti-pattern made: the query as written, and the facts of its qualified form."""
+
+    written: exp.Query
+    facts: Facts
+
+
 def inject(tree: exp.Query, schema: Schema, dialect: str, name: str) -> exp.Query | None:
     """An equal query, as written, that has anti-pattern ``name`` in one more place; None where it cannot be put in.
 
-    ``tree`` is qualified and stays as it is. Raises `ContractError` where the result does not qualify, has other output
-    columns, or does not show the habit.
+    ``tree`` is qualified and stays as it is. Raises what `injection` raises.
     """
-    module = antipatterns()[name]
-    facts = Facts(copied(tree), schema, dialect).during_changes()
-    injected = module.inject(facts.tree, facts)
+    made = injection(Facts(tree, schema, dialect), name)
+    return None if made is None else made.written
+
+
+def injection(facts: Facts, name: str) -> Injection | None:
+    """Like `inject`, for a tree whose ``facts`` are known.
+
+    Raises `ContractError` where the result does not qualify, has other output columns, or does not show the habit.
+    """
+    tree, schema, dialect = facts.tree, facts.schema, facts.dialect
+    private, _ = facts.of_copy()
+    injected = antipatterns()[name].inject(private.tree, private)
     if injected is None:
         return None
-    text = injected.sql(dialect)
+    text = injected.sql(dialect, copy=False)
     source = f"the output of anti-pattern {name}"
     try:
         written = parse_query(text, dialect, source)
@@ -72,10 +87,10 @@ def inject(tree: exp.Query, schema: Schema, dialect: str, name: str) -> exp.Quer
         raise ContractError(f"anti-pattern {name} produced SQL that does not bind: {error.message}\n{text}") from error
     if qualified.named_selects != tree.named_selects:
         raise ContractError(f"anti-pattern {name} changed the output columns {tree.named_selects}: {text}")
-    before = sum(1 for _ in _habits(name, tree, Facts(tree, schema, dialect)))
-    if sum(1 for _ in _habits(name, written, Facts(qualified, schema, dialect))) <= before:
+    made = Injection(written, Facts(qualified, schema, dialect))
+    if sum(1 for _ in _habits(name, written, made.facts)) <= sum(1 for _ in _habits(name, tree, facts)):
         raise ContractError(f"anti-pattern {name} does not find what it injected: {text}")
-    return written
+    return made
 
 
 def _habits(name: str, parsed: exp.Query, facts: Facts) -> Iterator[Habit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -11,7 +11,7 @@ from querywright.errors import InputError
 from querywright.factory.curing import pattern_for, usual_pattern
 from querywright.factory.values import Order
 from querywright.generation.identity import Split, split_of
-from querywright.generation.inject import Injected, injections
+from querywright.generation.inject import Injected, accompanied, injections
 from querywright.generation.queries import GeneratedQuery, QueryGenerator, shapes
 from querywright.generation.statistics import Statistics, statistics
 from querywright.sql.facts import Facts
@@ -20,6 +20,9 @@ from querywright.values import Query
 
 VARIANTS = 4
 """The most slow queries that are made of one clean query; each is to be slow for another reason."""
+
+COMPANIONS = 2
+"""How many more slow queries are made of one that is worth a judgment, by putting in further habits."""
 
 _FURTHER = (0, 1, 1, 2)
 """How many habits go in beside the one that is expected to make the query slow: one of these numbers, drawn by chance."""
@@ -98,6 +101,22 @@ class Drafter:
                 yield Draft(clean, slow, split, pattern)
             if len(made) > VARIANTS:
                 return
+
+    def companions(self, order: Order, draft: Draft, seen: Collection[str]) -> Iterator[Draft]:
+        """Further slow queries like one that is worth a judgment, each with one habit more than the one before.
+
+        What made that one slow makes these slow as well. ``seen`` are fingerprints of slow queries that there are already.
+        """
+        beside, dialect = order.beside, draft.clean.dialect
+        for _ in range(COMPANIONS):
+            slow = accompanied(draft.slow, self.schema, dialect, beside)
+            if slow is None:
+                return
+            beside = beside[1 + beside.index(slow.injected[-1]) :]
+            pattern = pattern_for(slow.injected, Facts(slow.tree, self.schema, dialect))
+            draft = Draft(draft.clean, slow, draft.split, pattern)
+            if pattern not in order.closed and slow.fingerprint not in seen:
+                yield draft
 
     def _drawn(self, number: int, shape: str | None) -> GeneratedQuery | None:
         """A query of a shape, or of any; None where the schema does not suit it."""

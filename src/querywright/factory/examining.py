@@ -33,6 +33,9 @@ from querywright.workers import timing_lock
 CLOSE = 0.03
 """A reward that lies so near to the threshold is measured again, and the lower one counts."""
 
+AGREEING = 1.25
+"""Two measurements of a speedup that differ by less need no third one."""
+
 WITNESSES = 12
 _REJECTED = 3
 _LONGEST_RUN_S = 2.0
@@ -43,15 +46,18 @@ _NOTHING = Try("no gain")
 
 @dataclass(frozen=True)
 class Trial:
-    """A slow query on the data of a tier, on which it takes ``slow_ms``; ``wanted`` are the proposals to be judged, the best
-    first, ``hopeless`` those that a first run rejected; ``indexing``: indexes are tried as well."""
+    """A slow query on the data of a tier, on which it takes ``slow_ms``.
+
+    ``wanted`` are the proposals to be judged, the best first, each with how many times as fast first runs show it to be,
+    ``hopeless`` those that a first run rejected; ``indexing``: indexes are tried as well.
+    """
 
     draft: Draft
     bench: Bench
     tier: int
     slow_ms: float
     said: Try = _NOTHING
-    wanted: tuple[Proposal, ...] = ()
+    wanted: tuple[tuple[float, Proposal], ...] = ()
     hopeless: tuple[Proposal, ...] = ()
     indexing: bool = False
 
@@ -134,8 +140,8 @@ class Examiner:
         """Judged solutions: indexes where they are wanted, then rewrites, the most promising first."""
         if slow.trial.indexing and (found := self._with_indexes(case, slow)):
             yield found
-        for proposal in slow.trial.wanted:
-            yield self._rewritten(case, slow, proposal)
+        for expected, proposal in slow.trial.wanted:
+            yield self._rewritten(case, slow, proposal, expected)
 
     def _with_indexes(self, case: StepCase, slow: _Slow) -> Solution | None:
         """The slow query as it is, with indexes; None where there are none that help, or they cannot be built."""
@@ -155,7 +161,7 @@ class Examiner:
         solution = Solution(draft.slow.sql, "indexes", (), statements, draft.slow.fingerprint, slow.grade)
         return scored(solution, tried.timing, draft.clean.dialect)
 
-    def _rewritten(self, case: StepCase, slow: _Slow, proposal: Proposal) -> Solution:
+    def _rewritten(self, case: StepCase, slow: _Slow, proposal: Proposal, expected: float) -> Solution:
         """The solution that a proposal is, measured if it holds."""
         candidate, dialect = proposal.candidate, case.query.dialect
         solution = Solution(
@@ -170,14 +176,18 @@ class Examiner:
                 return solution
         query = replace(candidate.query, sql=case.verifier.frozen(candidate.query.sql))
         assert first is not None
-        solution = scored(solution, self._timing(case, slow, query, first), dialect)
+        solution = scored(solution, self._timing(case, slow, query, first, expected), dialect)
         if abs(solution.reward - self._plan.threshold) < CLOSE:
-            again = scored(solution, self._timing(case, slow, query, first), dialect)
+            again = scored(solution, self._timing(case, slow, query, first, expected), dialect)
             solution = min(solution, again, key=lambda one: one.reward)
         return solution
 
-    def _timing(self, case: StepCase, slow: _Slow, query: Query, first: Run) -> Timing:
+    def _timing(self, case: StepCase, slow: _Slow, query: Query, first: Run, expected: float) -> Timing:
+        """One pair of runs where it shows what first runs have shown; else a few more."""
         with timing_lock():
+            timing = case.clock.step(slow.query, query, [slow.run], first, LEAST_BAND, 1)
+            if 1 / AGREEING < timing.ratio / expected < AGREEING:
+                return timing
             return case.clock.step(slow.query, query, [slow.run], first, LEAST_BAND)
 
     def _example(self, trial: Trial, solution: Solution, rejected: Sequence[Solution]) -> Example:

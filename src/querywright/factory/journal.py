@@ -49,7 +49,7 @@ class Journal:
 
     def add(self, product: Product) -> None:
         """Write what came of an order; a kill after this loses nothing of it, the loss of power what was not yet synced."""
-        lean = replace(product, order=replace(product.order, weights=(), beside=(), closed=frozenset(), shots=()))
+        lean = replace(product, order=replace(product.order, weights=(), beside=(), closed=frozenset(), shots=(), sought=()))
         line = to_json(lean).encode() + b"\n"
         before = self.path.stat().st_size
         try:

@@ -35,12 +35,16 @@ _SHOTS = 3
 
 _ORDER_LIMIT_S = 120.0
 
-LEAST_SHARE = 0.3
-"""Of the time, which is dealt out to the engines alike; the rest goes to those that make more examples in a second."""
+LEAST_SHARE = 0.25
+"""Of the time, which is dealt out to the engines alike; the rest goes to those that make more examples in a second, four times
+as much to one that makes twice as many."""
 
 _TRIED_S = 20.0
-_STAY_S = 60.0
+_STAY_S = 120.0
 """How far an engine may be ahead before a line leaves it: a process for another one has to start, and to open databases."""
+
+RENEWED_AFTER = 500
+"""Orders after which the processes of a line are ended, and new ones started: what parsers and engines keep does not add up."""
 
 Watch = Callable[[Metrics, Product], None]
 """Is told of every order that is done."""
@@ -88,14 +92,16 @@ class _State:
 
     def engine(self, plan: Plan, last: str, working: Sequence[str]) -> str:
         """The engine that a line works on next, which worked on ``last``: the more examples one makes in a second, the more time
-        it has.
+        it has; those with a high speedup count for more while there are too few.
 
         With a model, whose answers and costs are kept by engine, each has a line of its own.
         """
         if "model" in plan.proposers:
             return last
         seconds, made = self.metrics.cpu_s, self.metrics.engines
-        rates = {name: (made[name] + _TRIED_S) / (seconds[name] + _TRIED_S) for name in plan.engines}
+        short = self.metrics.quotas.short_of_high()
+        worth = {name: self.steering[name].worth(short) * (made[name] + _TRIED_S) for name in plan.engines}
+        rates = {name: (worth[name] / (seconds[name] + _TRIED_S)) ** 2 for name in plan.engines}
         least = LEAST_SHARE / len(plan.engines)
         shares = {name: least + (1 - LEAST_SHARE) * rate / sum(rates.values()) for name, rate in rates.items()}
         owed = {name: (seconds[name] + working.count(name)) / shares[name] for name in plan.engines}
@@ -104,14 +110,17 @@ class _State:
 
     def admitted(self, plan: Plan, product: Product) -> Product:
         """The product without examples that are there already or are too many of their kind by now."""
-        quotas = self.metrics.quotas.copy()
-        return replace(product, tries=tuple(self._admitted(plan, one, quotas) for one in product.tries))
+        quotas, taken = self.metrics.quotas.copy(), set[str]()
+        return replace(product, tries=tuple(self._admitted(plan, one, quotas, taken) for one in product.tries))
 
-    def _admitted(self, plan: Plan, one: Try, quotas: Quotas) -> Try:
+    def _admitted(self, plan: Plan, one: Try, quotas: Quotas, taken: set[str]) -> Try:
+        """``taken`` are the fingerprints of slow queries of the same product."""
         if not one.examples:
             return one
         first = one.examples[0]
-        if self.metrics.known(first.engine, first.fingerprint) or self.metrics.leaks(first):
+        repeated = first.fingerprint in taken or self.metrics.known(first.engine, first.fingerprint)
+        taken.add(first.fingerprint)
+        if repeated or self.metrics.leaks(first):
             return replace(one, fate="repeated", examples=())
         kept = list[Example]()
         for example in one.examples:
@@ -148,11 +157,16 @@ def _products(plan: Plan, state: _State, place: Path) -> Iterator[Product]:
     began = time.monotonic()
     with _lines(plan, place) as lines, ThreadPoolExecutor(len(lines)) as threads:
         working: dict[Future[Product], tuple[int, str]] = {}
-        last = list(plan.engines)
+        last, served = list(plan.engines), [0] * len(lines)
         while True:
             for number in {*range(len(lines))} - {number for number, _ in working.values()}:
                 if _wanted(plan, state, time.monotonic() - began):
-                    last[number] = engine = state.engine(plan, last[number], [engine for _, engine in working.values()])
+                    engine = state.engine(plan, last[number], [engine for _, engine in working.values()])
+                    worn = served[number] >= RENEWED_AFTER and "model" not in plan.proposers  # whose costs are counted there
+                    if engine != last[number] or worn:
+                        lines[number][last[number]].close()  # a line holds the processes of one engine, and starts new ones again
+                        last[number], served[number] = engine, 0
+                    served[number] += 1
                     order = state.order(plan, engine)
                     working[threads.submit(_made, lines[number][engine], order)] = number, engine
             if not working:

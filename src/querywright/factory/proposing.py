@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+
+from sqlglot import exp
 
 from querywright.analyze import analyze
 from querywright.errors import ContractError
@@ -11,10 +13,10 @@ from querywright.factory.curing import cures
 from querywright.factory.drafting import Draft
 from querywright.propose import rules
 from querywright.propose.model import printer
-from querywright.propose.protocol import Proposal, proposal
+from querywright.propose.protocol import Proposal
 from querywright.sql.schema import Schema
 from querywright.transforms.driver import Rewritten, apply_everywhere, transforms
-from querywright.values import Candidate, Origin
+from querywright.values import Candidate, Origin, Query, Step
 
 REFERENCE = "reference"
 """The proposer of the clean query, which a person would have written in the first place."""
@@ -28,30 +30,37 @@ def reference(draft: Draft) -> Proposal:
     return Proposal.of(Candidate(draft.solution, draft.slow.fingerprint, (), Origin(REFERENCE)), draft.clean.tree)
 
 
-def cured(draft: Draft, schema: Schema, engine: str) -> Proposal | None:
-    """The slow query after the transforms that cure the habits seen in it, one after the other, wherever they apply.
+def cured(draft: Draft, schema: Schema, engine: str, sought: Sequence[str] = ()) -> Iterator[Proposal]:
+    """The slow query after the transforms that cure the habits seen in it, one after the other, wherever they apply; then the
+    same after those that are ``sought``, if any of them applies as well.
 
-    Where that leads to the clean query, it is written as that one; None where nothing could be done.
+    What leads to the clean query is written as that one; nothing comes where nothing could be done.
     """
-    chain = list(_chain(draft, schema, engine))
-    if not chain:
-        return None
-    reached, steps = chain[-1], tuple(rewritten.step for rewritten in chain)
-    identity, origin = reached.fingerprint, Origin("rules")
-    if identity == draft.slow.fingerprint:
-        return None
+    known, tree, steps = transforms(engine), draft.slow.tree, tuple[Step, ...]()
+    usual = (name for habit in draft.habits for name in cures()[habit])
+    for names in ((*usual, *_FOLLOWING), sought):
+        chain = list(_chain(tree, schema, draft.clean.dialect, [name for name in dict.fromkeys(names) if name in known]))
+        if chain and chain[-1].fingerprint != draft.slow.fingerprint:
+            tree, steps = chain[-1].tree, (*steps, *(rewritten.step for rewritten in chain))
+            yield _reached(draft, schema, chain[-1], steps)
+
+
+def _reached(draft: Draft, schema: Schema, last: Rewritten, steps: tuple[Step, ...]) -> Proposal:
+    """The proposal that ``steps`` led to."""
+    tree, identity, origin = last.tree, last.fingerprint, Origin("rules")
     if identity == draft.clean.fingerprint:
         return Proposal.of(Candidate(draft.solution, draft.slow.fingerprint, steps, origin), draft.clean.tree)
-    analysis = analyze(draft.query, draft.slow.tree, schema, engine)
-    return proposal(analysis, reached.tree, steps, origin, printer(draft.query, draft.slow.tree, schema), identity)
+
+    def write() -> Candidate:
+        text = printer(draft.query, draft.slow.tree, schema)(tree)
+        return Candidate(Query(text, draft.clean.dialect, identity), draft.slow.fingerprint, steps, origin)
+
+    return Proposal(identity, steps, tree, write)
 
 
-def _chain(draft: Draft, schema: Schema, engine: str) -> Iterator[Rewritten]:
-    known, dialect, tree = transforms(engine), draft.clean.dialect, draft.slow.tree
-    wanted = [name for habit in draft.habits for name in cures()[habit]]
-    for name in dict.fromkeys((*wanted, *_FOLLOWING)):
-        if name not in known:
-            continue
+def _chain(tree: exp.Query, schema: Schema, dialect: str, names: Iterable[str]) -> Iterator[Rewritten]:
+    """The tree after each of the transforms that applies, one after the other."""
+    for name in names:
         try:
             rewritten = apply_everywhere(tree, schema, dialect, name)
         except ContractError:

@@ -18,11 +18,13 @@ from random import Random
 from querywright.antipatterns.driver import antipatterns
 from querywright.antipatterns.protocol import Severity
 from querywright.factory.curing import cures
-from querywright.factory.quotas import Quotas
+from querywright.factory.quotas import HIGH, Quotas
 from querywright.factory.values import CURRICULUM, Order, Plan, Product
 from querywright.generation.identity import HELD_OUT
 from querywright.generation.inject import NEVER
 from querywright.generation.queries import shapes
+from querywright.scoring.reward import band
+from querywright.transforms.driver import transforms
 
 EXPLORING = 0.05
 """The share of orders that try anything, most often what few examples show: what never worked may work once the quotas have
@@ -49,9 +51,18 @@ _LIFT = 15.0
 _UNCURED = 0.1
 """How often a habit that no transform cures goes in beside another one; 1: as often as any other."""
 
-_PATIENT = 0.25
-_MORE_PATIENT = 0.75
-"""The share of orders that ask for slower queries: the least, and how much more where there are no high speedups."""
+_BALANCE = 0.25
+"""How strongly habits are preferred whose cures few examples show: one with a sixteenth of them goes in twice as often."""
+
+_PATIENT = 0.2
+_MORE_PATIENT = 2.0
+"""The share of orders that ask for slower queries: the least, and how much more where there are no high speedups; 1 is all."""
+
+_REWARDING = 0.1
+"""Patience pays where so many of the examples have a high speedup; where a third of that have, orders ask a third as often."""
+
+_SOUGHT = 6
+"""Transforms beside the cures that are applied to the slow queries of an order."""
 
 _ALL = "all"
 _START = 2
@@ -76,11 +87,13 @@ class _Yield:
 class Steering:
     """What is known of one engine.
 
-    Yields by habit, by habit in a shape, and by shape; which sizes of data worked; how many examples apply a transform or have a
-    habit; which habits went into queries of a shape, and what features those had; which shapes a schema has no tables for.
+    How many examples have a high speedup, in all, by shape and by habit in a shape; yields by habit, by habit in a shape, and
+    by shape; which sizes of data worked; how many examples apply a transform or have a habit; which habits went into queries of
+    a shape, and what features those had; which shapes a schema has no tables for.
     """
 
     engine: str = ""
+    high: dict[str | tuple[str, str], _Yield] = field(default_factory=lambda: defaultdict(_Yield))
     habits: dict[str, _Yield] = field(default_factory=lambda: defaultdict(_Yield))
     pairs: dict[tuple[str, str], _Yield] = field(default_factory=lambda: defaultdict(_Yield))
     shapes: dict[str, _Yield] = field(default_factory=lambda: defaultdict(_Yield))
@@ -103,6 +116,11 @@ class Steering:
                 self.shapes[product.shape].note(kept)
             for example in one.examples:
                 self.tiers[example.tier] += 1
+                high = float(band(example.solution.speedup) in HIGH)
+                self.high[_ALL].note(high)
+                self.high[product.shape].note(high)
+                for habit in one.injected[:1]:
+                    self.high[product.shape, habit].note(high)
                 self.shown.update((*example.solution.transforms, *example.injected))
             if one.injected:
                 self.drafted[product.shape].update((*one.features, _ALL))
@@ -118,9 +136,11 @@ class Steering:
             tier = dice.choices(range(_TIERS), [0.3 + self.tiers[tier] for tier in range(_TIERS)])[0]
         exploring = dice.random() < EXPLORING
         names = [name for name in sorted(shapes()) if (schema, name) not in self.impossible]
-        lacking, known = quotas.lacking(), _measured(self.engine, "shapes")
+        lacking, short, known = quotas.lacking(), quotas.short_of_high(), _measured(self.engine, "shapes")
         rates = {name: self.shapes[name].rate(known.get(name, _SHAPE_PRIOR)) for name in names}
-        wanted = [1.0 if exploring else rates[name] ** 2 * self._lift(name, lacking) for name in names]
+        wanted = [
+            1.0 if exploring else rates[name] ** 2 * self._lift(name, lacking) * self._ascent(name, short) for name in names
+        ]
         shape = dice.choices(names, wanted)[0]
         return Order(
             engine,
@@ -128,13 +148,26 @@ class Steering:
             schema,
             tier,
             shape,
-            tuple(self._weights(shape, exploring)),
+            tuple(self._weights(shape, exploring, short)),
             self._beside(shape, exploring, dice),
             quotas.closed(),
-            patient=dice.random() < _PATIENT + _MORE_PATIENT * quotas.short_of_high(),
+            sought=self._sought(dice),
+            patient=dice.random() < (_PATIENT + _MORE_PATIENT * short) * self._rewarding(),
         )
 
-    def _weights(self, shape: str, exploring: bool) -> Iterable[tuple[str, float]]:
+    def _rewarding(self) -> float:
+        """How much of the usual patience the engine is worth."""
+        return min(1.0, self.high[_ALL].rate(_REWARDING) / _REWARDING)
+
+    def worth(self, short: float) -> float:
+        """What an example of the engine counts for where high speedups are ``short``; at least 1."""
+        return self._ascent(_ALL, short)
+
+    def _ascent(self, kind: str | tuple[str, str], short: float) -> float:
+        """How much more a shape, or a habit in one, is ordered because high speedups are lacking."""
+        return 1.0 + _LIFT * short * self.high[kind].rate(_REWARDING)
+
+    def _weights(self, shape: str, exploring: bool, short: float = 0.0) -> Iterable[tuple[str, float]]:
         rates = {habit: self._rate(shape, habit) for habit in antipatterns() if habit not in NEVER}
         known = self.shapes[shape].tries >= _FAMILIAR
         fitting = {habit: rate for habit, rate in rates.items() if not known or self.pairs[shape, habit].tries > 0}
@@ -144,7 +177,8 @@ class Steering:
             if exploring:
                 yield habit, 0.0 if habit in NEVER else round(self._rarity(habit) ** 0.5, 5)
             else:
-                yield habit, round(relative**2, 5) if relative >= HOPELESS else 0.0
+                wanted = relative**2 * self._rarity(habit) ** _BALANCE * self._ascent((shape, habit), short)
+                yield habit, round(wanted, 5) if relative >= HOPELESS else 0.0
 
     def _beside(self, shape: str, exploring: bool, dice: Random) -> tuple[str, ...]:
         """Habits to put in beside another one, in random order: first those of which few examples show the cure.
@@ -159,6 +193,11 @@ class Steering:
             if habit not in NEVER and (seen[habit] or not known)
         }
         return tuple(sorted(drawn, key=drawn.__getitem__))
+
+    def _sought(self, dice: Random) -> tuple[str, ...]:
+        """A few transforms of the engine, drawn by chance: those that few examples apply come first."""
+        drawn = {name: dice.expovariate(1 / (1 + self.shown[name])) for name in transforms(self.engine or None)}
+        return tuple(sorted(drawn, key=drawn.__getitem__)[:_SOUGHT])
 
     def _rarity(self, habit: str) -> float:
         """From 1 where no example shows a habit or its most usual cure, the closer to 0 the more do."""

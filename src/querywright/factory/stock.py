@@ -45,7 +45,8 @@ class Stock:
         self.scratch = Scratch(engine, 1, (self.host,), _SCRATCH_LIMIT_S, _SCRATCH_BYTES)
         self._engine = engine
         self._seed = seed
-        self._opened: OrderedDict[str, tuple[Database, Session]] = OrderedDict()
+        self._known: dict[str, Database] = {}
+        self._opened: OrderedDict[str, Session] = OrderedDict()
         self._drafters: dict[str, Drafter] = {}
         self._numbers = count()
         self._cpu_s = 0.0
@@ -62,15 +63,20 @@ class Stock:
         wanted = self.specification(schema, tier)
         if wanted not in self._opened:
             while len(self._opened) >= _OPEN:
-                _, (_, session) = self._opened.popitem(last=False)
-                session.close()
-            database = self._sampled(open_database(wanted))
-            if database.location.engine != self._engine:
-                raise DatabaseError(f"{schema} is not a {self._engine} database.", f"Add --engine {database.location.engine}.")
-            self._opened[wanted] = database, Session(database.location, self.limits, self.host).__enter__()
+                self._opened.popitem(last=False)[1].close()
+            location = self._database(wanted).location
+            if location.engine != self._engine:
+                raise DatabaseError(f"{schema} is not a {self._engine} database.", f"Add --engine {location.engine}.")
+            self._opened[wanted] = Session(location, self.limits, self.host).__enter__()
         self._opened.move_to_end(wanted)
-        database, session = self._opened[wanted]
-        return Bench(database, session, table=f"querywright_answer_{next(self._numbers)}")
+        return Bench(self._known[wanted], self._opened[wanted], table=f"querywright_answer_{next(self._numbers)}")
+
+    def _database(self, specification: str) -> Database:
+        """What a specification names; its schema is read once, in the process that there is, for one of its own takes as long as
+        an example does."""
+        if specification not in self._known:
+            self._known[specification] = self._sampled(open_database(specification, host=self.host))
+        return self._known[specification]
 
     def _sampled(self, database: Database) -> Database:
         """A scratch copy of some rows where the user's own database is large."""
@@ -95,7 +101,7 @@ class Stock:
         """CPU seconds of the worker process since they were asked for last."""
         if self.host.lost or not self._opened:
             return 0.0
-        _, session = next(iter(self._opened.values()))
+        session = next(iter(self._opened.values()))
         before, self._cpu_s = self._cpu_s, session.call(process_time)
         return self._cpu_s - before
 

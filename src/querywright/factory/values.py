@@ -55,6 +55,7 @@ class Order:
     ``number`` counts the orders of an engine. ``weights`` say how often habits are to be put in first (0: never), ``beside``
     names those that may accompany one, ``closed`` the patterns, bands of speedup and splits of which there are enough. ``shots``
     are slow and fast queries for a model to see. ``patient``: queries that take longer are wanted.
+    ``sought`` are transforms that few examples apply, to be applied where they can be.
     """
 
     engine: str
@@ -67,6 +68,7 @@ class Order:
     closed: frozenset[str] = frozenset()
     shots: tuple[tuple[str, str], ...] = ()
     patient: bool = False
+    sought: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

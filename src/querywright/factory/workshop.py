@@ -10,6 +10,7 @@ import gc
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 
 from querywright.advise.trial import ENGINES as INDEXED_ENGINES
@@ -31,7 +32,7 @@ from querywright.sql.facts import Facts
 FASTEST_MS = {"duckdb": 4.0, "sqlite": 2.0}
 """Slow queries that take less are tried on more rows: next to nothing cannot be measured."""
 
-SLOWEST_S = {"duckdb": 0.1, "sqlite": 0.06}
+SLOWEST_S = {"duckdb": 0.06, "sqlite": 0.06}
 """Slow queries that take longer are tried on fewer rows; each is run five times or so."""
 
 _PATIENCE = (5.0, 2.0)
@@ -40,8 +41,9 @@ _PATIENCE = (5.0, 2.0)
 LEAST_PROMISE = 1.9
 """A solution that a first run does not show to be so much faster is not judged."""
 
-COLLECTION = (50_000, 20, 100)
-"""Thresholds of the garbage collector: query trees are thousands of small objects."""
+COLLECTION = (50_000, 20, 10)
+"""Thresholds of the garbage collector: query trees are thousands of small objects, which refer to each other in circles. Those of
+an order that outlive it until the last threshold, some two hundred orders, are what memory grows by."""
 
 _EXPLORING = 8
 """In one order of so many, all rules are asked what they make of a slow query."""
@@ -49,19 +51,28 @@ _EXPLORING = 8
 _UNNAMED = 1.5
 """The clean query has to be so much faster than a rewrite by rules to come first: named steps teach more than none."""
 
+_SOUGHT = 0.5
+"""A rewrite by transforms that few examples apply comes first if it takes no more than twice as long as another one."""
+
 _DOUBT = 1.15
 """A speedup that is so near to the next band may end up there."""
 
 _MOVES = 2
 
+_GROWTH = 9.0
+"""How much longer a query takes on the rows of the next tier that compares each with each."""
+
+MOST_TRIALS = 8
+"""After so many slow queries of one clean query the next order is better."""
+
 
 @dataclass
 class _Round:
-    """An order under way: ``clean_ms`` are first runs of the clean query by tier, None where it failed; ``tier`` is where
-    the next slow query is tried first."""
+    """An order under way: ``clean_ms`` are first runs of the clean query by tier, None where it failed; ``seen`` are the
+    fingerprints of its slow queries."""
 
     order: Order
-    tier: int
+    seen: set[str] = field(default_factory=set)
     clean_ms: dict[int, float | None] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
     tries: list[Try] = field(default_factory=list)
@@ -76,6 +87,7 @@ class Workshop:
         self._engine = engine
         self._plan = plan
         self._stock = Stock(engine, plan.seed)
+        self._tiers: dict[tuple[object, ...], int] = {}
         self._model: Model | None = None
         if "model" in plan.proposers:
             budget = None if plan.max_cost is None else plan.max_cost / len(plan.engines)
@@ -110,11 +122,18 @@ class Workshop:
     # ------------------------------------------------------------------ making
 
     def _made(self, order: Order) -> Product:
-        made = _Round(order, min(order.tier, self._stock.tiers(order.schema)[-1]))
+        made = _Round(order)
         shape = order.shape
         for draft in self._drafts(order):
             shape = draft.clean.shape
-            self._prepare(made, draft)
+            if draft.slow.fingerprint in made.seen:
+                continue
+            trial = self._prepare(made, draft)
+            if trial is not None and self._plan.stage == 2 and self._model is None:
+                for companion in self._stock.drafter(order.schema).companions(order, draft, made.seen):
+                    self._prepare(made, companion, trial.tier)
+            if len(made.trials) >= MOST_TRIALS:
+                break
         examiner = Examiner(self._engine, self._plan, self._stock)
         made.tries += examiner.tries(order, made.trials)
         return Product(order, tuple(made.tries) or (Try("unsuitable"),), shape)
@@ -127,53 +146,71 @@ class Workshop:
         first = next(drafts, None)
         return [] if first is None else [self._model.junior(first, schema, f"{order.number}") or first]
 
-    def _prepare(self, made: _Round, draft: Draft) -> None:
-        """Place the slow query and collect what may solve it: a trial where that is worth a judgment, else a try that is over."""
+    def _prepare(self, made: _Round, draft: Draft, tier: int | None = None) -> Trial | None:
+        """Place the slow query, at a ``tier`` first if one is given, and collect what may solve it: a trial where that is worth a
+        judgment, else a try that is over."""
+        made.seen.add(draft.slow.fingerprint)
         order, schema = made.order, self._stock.drafter(made.order.schema).schema
         used = dict.fromkeys(
             name for tree in (draft.slow.tree, draft.clean.tree) for name in features(Facts(tree, schema, draft.clean.dialect))
         )
         said = Try("no gain", draft.slow.injected, tuple(used))
-        placed = self._placed(made, draft)
+        placed = self._placed(made, draft, tier)
         if not isinstance(placed, Trial):
             made.tries.append(replace(said, fate=placed))
-            return
-        made.tier = placed.tier
+            return None
         clean_ms = self._clean_ms(made, placed.draft, placed.bench, placed.tier)
-        indexing = self._indexing(order) and not any(trial.indexing for trial in made.trials)
+        indexing = self._indexing(made)
         if clean_ms is None or (clean_ms * LEAST_PROMISE > placed.slow_ms and not indexing and self._model is None):
             made.tries.append(said)
-            return
+            return None
         promising, hopeless = self._screened(made, placed)
-        wanted = [proposal for milliseconds, proposal in promising if self._wanted(order, placed, proposal, milliseconds)]
+        timed = [(placed.slow_ms / milliseconds, proposal) for milliseconds, proposal in promising]
+        wanted = [(ratio, proposal) for ratio, proposal in timed if self._wanted(order, placed, proposal, ratio)]
         if wanted or (indexing and placed.slow_ms >= FASTEST_MS[self._engine]):
-            made.trials.append(replace(placed, said=said, wanted=tuple(wanted), hopeless=tuple(hopeless), indexing=indexing))
-        else:
-            made.tries.append(replace(said, fate="quota") if promising else said)
+            trial = replace(placed, said=said, wanted=tuple(wanted), hopeless=tuple(hopeless), indexing=indexing)
+            made.trials.append(trial)
+            return trial if wanted else None
+        made.tries.append(replace(said, fate="quota") if promising else said)
+        return None
 
-    def _placed(self, made: _Round, draft: Draft) -> Trial | Fate:
-        """The slow query at the tier of its order, or at another one where it takes too long or next to nothing."""
-        schema, tier = made.order.schema, made.tier
-        least, most = _PATIENCE if made.order.patient else (1.0, 1.0)
-        tiers = self._stock.tiers(schema)
+    def _placed(self, made: _Round, draft: Draft, tier: int | None) -> Trial | Fate:
+        """The slow query at the tier where those with its first habit were slow last, or at another one where it takes too long,
+        next to nothing, or no longer than the clean one; what grows faster than that one shows it on more rows."""
+        order, tiers = made.order, self._stock.tiers(made.order.schema)
+        kind = (order.schema, *draft.slow.injected[:1], order.patient)
+        if tier is None:
+            tier = self._tiers.get(kind, min(order.tier, tiers[-1]))
+        placed, self._tiers[kind] = self._moved(made, draft, tier)
+        return placed
+
+    def _moved(self, made: _Round, draft: Draft, tier: int) -> tuple[Trial | Fate, int]:
+        """The slow query where a few tiers, this one first, show it to be slow, and the tier to begin with the next time."""
+        order, tiers = made.order, self._stock.tiers(made.order.schema)
+        least, most = _PATIENCE if order.patient else (1.0, 1.0)
+        limit_s, indexing = most * SLOWEST_S[self._engine], self._indexing(made)
         fate: Fate = "too slow"
         tried: set[int] = set()
         for _ in range(1 + _MOVES):
             tried.add(tier)
-            bench = self._stock.bench(schema, tier)
-            self._clean_ms(made, draft, bench, tier)  # first, so that it reads what is not in memory yet
+            bench = self._stock.bench(order.schema, tier)
+            clean_ms = self._clean_ms(made, draft, bench, tier)  # first, so that it reads what is not in memory yet
             try:
-                run = bench.session.call(timed_run, draft.slow.sql, (), 0, limit_s=most * SLOWEST_S[self._engine])
+                run = bench.session.call(timed_run, draft.slow.sql, (), 0, limit_s=limit_s)
             except StatementTimeout:
                 fate, tier = "too slow", max(tier - 2, min(tier - 1, 0))
             else:
                 milliseconds = run.cpu_ns / 1e6
-                if milliseconds >= least * FASTEST_MS[self._engine] or len(tiers) == 1:
-                    return Trial(draft, bench, tier, milliseconds)
-                fate, tier = "too fast", tier + 1
+                ratio = milliseconds / clean_ms if clean_ms else inf
+                enough = milliseconds >= least * FASTEST_MS[self._engine]
+                gain = self._promising(order, ratio)
+                growing = not indexing and _GROWTH * milliseconds < 1000 * limit_s
+                if len(tiers) == 1 or (enough and (gain or not growing)):
+                    return Trial(draft, bench, tier, milliseconds), tier
+                fate, tier = "no gain" if enough else "too fast", tier + 1
             if tier in tried or tier not in tiers:
                 break
-        return fate
+        return fate, min(max(tier, tiers[0]), tiers[-1])
 
     def _screened(self, made: _Round, trial: Trial) -> tuple[list[tuple[float, Proposal]], list[Proposal]]:
         """Proposals in the order of the milliseconds of one run each, and those that such a run rejects."""
@@ -190,14 +227,13 @@ class Workshop:
                 timed.append((milliseconds, proposal))
             else:
                 hopeless.append(proposal)
-        timed.sort(key=lambda item: item[0] * (1.0 if item[1].steps else _UNNAMED))
+        timed.sort(key=lambda item: item[0] * _handicap(item[1], made.order))
         return timed[: self._plan.candidates], hopeless
 
     def _proposals(self, made: _Round, trial: Trial) -> Iterator[Proposal]:
         draft, schema, order = trial.draft, trial.bench.database.schema, made.order
         if "rules" in self._plan.proposers:
-            if found := cured(draft, schema, self._engine):
-                yield found
+            yield from cured(draft, schema, self._engine, order.sought)
             if self._plan.stage == 1 or (order.number % _EXPLORING == 0 and not made.trials):
                 yield from ruled(draft, schema, self._engine, self._plan.candidates - 1, order.number)
         if self._model is not None:
@@ -206,12 +242,14 @@ class Workshop:
                 yield asked
         yield reference(draft)
 
-    def _wanted(self, order: Order, trial: Trial, proposal: Proposal, milliseconds: float) -> bool:
+    def _wanted(self, order: Order, trial: Trial, proposal: Proposal, ratio: float) -> bool:
         """Whether the quotas have room for the proposal, as far as can be said before it is judged."""
-        ratio = trial.slow_ms / milliseconds
-        bands = {band(ratio / _DOUBT), band(ratio), band(ratio * _DOUBT)}
         pattern = pattern_of(transforms_of(proposal), False) if proposal.steps else trial.draft.pattern
-        return pattern not in order.closed and not bands <= order.closed
+        return pattern not in order.closed and self._promising(order, ratio)
+
+    def _promising(self, order: Order, ratio: float) -> bool:
+        """Whether first runs show a gain, in a band that is not full."""
+        return ratio > LEAST_PROMISE and not {band(ratio / _DOUBT), band(ratio), band(ratio * _DOUBT)} <= order.closed
 
     def _clean_ms(self, made: _Round, draft: Draft, bench: Bench, tier: int) -> float | None:
         if tier not in made.clean_ms:
@@ -225,8 +263,17 @@ class Workshop:
         except (StatementTimeout, StatementError):
             return None
 
-    def _indexing(self, order: Order) -> bool:
-        return "indexes" in self._plan.proposers and self._engine in INDEXED_ENGINES and INDEXING not in order.closed
+    def _indexing(self, made: _Round) -> bool:
+        """Whether indexes are to be tried: once an order, where there are engines and room for them."""
+        possible = "indexes" in self._plan.proposers and self._engine in INDEXED_ENGINES
+        return possible and INDEXING not in made.order.closed and not any(trial.indexing for trial in made.trials)
+
+
+def _handicap(proposal: Proposal, order: Order) -> float:
+    """What the milliseconds of a proposal are multiplied by before the least decide: the steps to a solution teach as well."""
+    if not proposal.steps:
+        return _UNNAMED
+    return _SOUGHT if set(transforms_of(proposal)) & set(order.sought) else 1.0
 
 
 def make(workshop: Workshop, order: Order) -> Product:

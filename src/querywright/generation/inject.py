@@ -7,16 +7,16 @@ clean query is the way back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
 from sqlglot import exp
 
-from querywright.antipatterns.driver import Habit, antipatterns, habits, inject
+from querywright.antipatterns.driver import Habit, Injection, antipatterns, habits, injection
 from querywright.errors import ContractError
+from querywright.sql.facts import Facts
 from querywright.sql.fingerprint import fingerprint
-from querywright.sql.qualify import qualify
 from querywright.sql.schema import Schema
 
 NEVER = frozenset({"random_order"})
@@ -55,8 +55,8 @@ def inject_habits(
     ``random`` decides which are tried first, those with larger ``weights`` (1 where there is none; 0: never) more often. An
     injection that breaks its contract on this query is left out.
     """
-    added = _added((tree, tree), schema, dialect, _order(random, weights or {}), count)
-    return _finished(*added, schema, dialect) if added is not None else None
+    added = _added(_unchanged(tree, schema, dialect), _order(random, weights or {}), count)
+    return None if added is None else _finished(added)
 
 
 def injections(
@@ -72,48 +72,65 @@ def injections(
 
     It is accompanied by up to as many of those ``beside``, the first ones that fit, as ``further`` says of it.
     """
+    clean = _unchanged(tree, schema, dialect)
     for name in _order(random, weights or {}):
-        first = _added((tree, tree), schema, dialect, [name], 1)
+        first = _added(clean, [name], 1)
         if first is None:
             continue
         count = further(name)
         others = [other for other in beside if other != name]
-        more = _added(first[:2], schema, dialect, others[:_TRIED], count) if count else None
-        written, current, _ = more or first
-        yield _finished(written, current, (*first[2], *(more[2] if more else ())), schema, dialect)
+        more = _added(first.query, others[:_TRIED], count) if count else None
+        yield _finished(_Added((more or first).query, (*first.names, *(more.names if more else ()))))
 
 
-_Added = tuple[exp.Query, exp.Query, tuple[str, ...]]
-"""A query as written and qualified, and the anti-patterns that went in."""
+def accompanied(slow: Injected, schema: Schema, dialect: str, beside: Sequence[str]) -> Injected | None:
+    """A slow query with one more anti-pattern, the first of those ``beside`` that fits; None where none does."""
+    others = [name for name in beside if name not in slow.injected]
+    more = _added(_unchanged(slow.tree, schema, dialect), others[:_TRIED], 1)
+    return None if more is None else _finished(replace(more, names=(*slow.injected, *more.names)))
 
 
-def _added(query: tuple[exp.Query, exp.Query], schema: Schema, dialect: str, names: Iterable[str], count: int) -> _Added | None:
-    """The query, given as written and qualified, with the first ``count`` anti-patterns that can be put in; None without any."""
-    (written, current), done = query, list[str]()
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """A query and the ``names`` of the anti-patterns that went in."""
+
+    query: Injection
+    names: tuple[str, ...]
+
+
+def _unchanged(tree: exp.Query, schema: Schema, dialect: str) -> Injection:
+    return Injection(tree, Facts(tree, schema, dialect))
+
+
+def _added(query: Injection, names: Iterable[str], count: int) -> _Added | None:
+    """The query with the first ``count`` anti-patterns that can be put in; None without any."""
+    done = list[str]()
     for name in names:
         if len(done) == count:
             break
-        further = _injected(current, schema, dialect, name)
+        further = _injected(query.facts, name)
         if further is not None:
-            written = further
-            current = qualify(written, schema, dialect, current.named_selects)
+            query = further
             done.append(name)
-    return (written, current, tuple(done)) if done else None
+    return _Added(query, tuple(done)) if done else None
 
 
-def _finished(written: exp.Query, current: exp.Query, done: tuple[str, ...], schema: Schema, dialect: str) -> Injected:
-    found = tuple(habits(current, written, schema, dialect))
-    return Injected(written.sql(dialect, pretty=True), current, fingerprint(current, dialect), done, found)
+def _finished(made: _Added) -> Injected:
+    written, facts = made.query.written, made.query.facts
+    found = tuple(habits(facts.tree, written, facts.schema, facts.dialect, facts))
+    text = written.sql(facts.dialect, pretty=True, copy=False)
+    return Injected(text, facts.tree, fingerprint(facts.tree, facts.dialect), made.names, found)
 
 
 def injectable(tree: exp.Query, schema: Schema, dialect: str) -> tuple[str, ...]:
     """Names of the anti-patterns that can be put into a qualified query."""
-    return tuple(name for name in _names() if _injected(tree, schema, dialect, name) is not None)
+    facts = Facts(tree, schema, dialect)
+    return tuple(name for name in _names() if _injected(facts, name) is not None)
 
 
-def _injected(tree: exp.Query, schema: Schema, dialect: str, name: str) -> exp.Query | None:
+def _injected(facts: Facts, name: str) -> Injection | None:
     try:
-        return inject(tree, schema, dialect, name)
+        return injection(facts, name)
     except ContractError:
         return None  # the driver found out by itself that this one does not work here: the next is tried
 

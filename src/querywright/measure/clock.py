@@ -236,24 +236,24 @@ class Clock:
             floor = max(r.wall_ns for r in (*warmed, *finished)) / min(r.wall_ns for r in (*warmed, *finished))
         return self._timing(race, before, after, "confirm", CONFIRMATION_ALPHA, floor, abandoned=abandoned, finished=finished)
 
-    def step(self, original: Query, candidate: Query, known: Sequence[Run], first: Run, band: float) -> Timing:
-        """A few runs, for one step of an environment.
+    def step(
+        self, original: Query, candidate: Query, known: Sequence[Run], first: Run, band: float, most: int = STEP_PAIRS
+    ) -> Timing:
+        """A few runs, in at most so many pairs, for one step of an environment. The ratio is that of the fastest runs.
 
         ``known`` are earlier runs of the original and ``first`` is one of the candidate, all measured alike: a clear loser is not
-        run again, nor a slow query whose first run is decisive: no faster than ``band``, the ratio that noise reaches, or
-        `CLEARLY` faster. That holds unless the machine has `drifted` since. The ratio is that of the fastest runs, which outliers
-        of a busy machine do not touch.
+        run again, nor a slow query whose first run is decisive (no faster than ``band``, the ratio that noise reaches, or
+        `CLEARLY` faster), unless the machine has `drifted` since.
         """
         race = self._race(original, candidate)
         reference_ns = min(run.wall_ns for run in known)
         steady = not drifted(known, first)
         if steady and first.wall_ns > LOST * max(run.wall_ns for run in known):
             return self.fastest(known, [first], band, abandoned=True)
-        pairs = min(STEP_PAIRS, int(STEP_S * 1e9 / (reference_ns + first.wall_ns)))
+        pairs = min(most, int(STEP_S * 1e9 / (reference_ns + first.wall_ns)))
         if steady and not pairs and not band * first.wall_ns < reference_ns < CLEARLY * first.wall_ns:
             return self.fastest(known, [first], band)
-        before: list[Run] = []
-        after: list[Run] = []
+        before, after = list[Run](), list[Run]()
         while len(after) < max(1, pairs) and not race.stopped:
             self._pair(race, before, after, None)
         return self.fastest(before, after, band, stopped="candidate" in race.stopped)
