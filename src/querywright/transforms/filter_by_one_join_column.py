@@ -135,9 +135,9 @@ def _larger(large: str, group: frozenset[str], select: exp.Select, facts: Facts)
     return table is None or table.rows is None or table.rows >= max(counts)
 
 
-def _repetition(column: exp.Column, select: exp.Select, facts: Facts) -> float:
+def _repetition(column: exp.Column, select: exp.Select, facts: Facts) -> tuple[bool, float]:
     """How often a value is likely to repeat, as a rank: seldom if the column refers to no other table, or to a large one."""
     table = facts.sources(select)[column.table].table
     names = [key.references for key in table.foreign_keys if key.columns == (column.name,)] if table is not None else []
     referred = facts.schema.table(names[0]) if names else None
-    return -(referred.rows or 0) if referred is not None else -math.inf
+    return bool(names), -(referred.rows or math.inf) if referred is not None else -math.inf
