@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib.metadata import version
 
 import sqlglot
 from sqlglot import exp
@@ -49,8 +50,9 @@ def _extreme(kind: type[exp.Max] | type[exp.Min]) -> Callable[[list[exp.Expr]], 
 DuckDBParser.FUNCTIONS = {**DuckDBParser.FUNCTIONS, "MAX": _extreme(exp.Max), "MIN": _extreme(exp.Min)}
 DuckDBParser.FUNCTION_PARSERS = {name: read for name, read in DuckDBParser.FUNCTION_PARSERS.items() if name not in ("MAX", "MIN")}
 
-# DuckDB's ~ must match the whole text; sqlglot takes it for the operator of PostgreSQL, which looks for a part.
-DuckDBParser.RANGE_PARSERS = {**DuckDBParser.RANGE_PARSERS, TokenType.TILDE: binary_range_parser(exp.RegexpFullMatch)}
+# In DuckDB 1 the operator ~ must match the whole text; sqlglot takes it for that of PostgreSQL and DuckDB 2, which looks for a part.
+if int(version("duckdb").split(".")[0]) < 2:
+    DuckDBParser.RANGE_PARSERS = {**DuckDBParser.RANGE_PARSERS, TokenType.TILDE: binary_range_parser(exp.RegexpFullMatch)}
 
 DEEPEST = 120
 """Deeper nesting than any person writes would exhaust the stack of the compiled parser, which ends the process."""
