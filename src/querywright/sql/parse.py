@@ -50,7 +50,7 @@ def _extreme(kind: type[exp.Max] | type[exp.Min]) -> Callable[[list[exp.Expr]], 
 DuckDBParser.FUNCTIONS = {**DuckDBParser.FUNCTIONS, "MAX": _extreme(exp.Max), "MIN": _extreme(exp.Min)}
 DuckDBParser.FUNCTION_PARSERS = {name: read for name, read in DuckDBParser.FUNCTION_PARSERS.items() if name not in ("MAX", "MIN")}
 
-# In DuckDB 1 the operator ~ must match the whole text; sqlglot takes it for that of PostgreSQL and DuckDB 2, which looks for a part.
+# In DuckDB 1 the operator ~ must match the whole text; sqlglot takes it for that of PostgreSQL and DuckDB 2, which finds a part.
 if int(version("duckdb").split(".")[0]) < 2:
     DuckDBParser.RANGE_PARSERS = {**DuckDBParser.RANGE_PARSERS, TokenType.TILDE: binary_range_parser(exp.RegexpFullMatch)}
 
