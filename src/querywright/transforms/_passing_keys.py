@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from querywright.sql.correlation import one_group_matches
 from querywright.sql.facts import Facts
 from querywright.sql.failures import may_fail
+from querywright.sql.order import order_sensitive
 from querywright.sql.predicates import (
     conjunction,
     conjuncts,
@@ -19,9 +23,41 @@ from querywright.sql.predicates import (
 )
 from querywright.transforms._from_clause import aliases, self_contained, write_inner_joins
 from querywright.transforms._key_joins import inner_filters
+from querywright.transforms.protocol import Blocked, Site
 
 Link = tuple[exp.Column, exp.Column]
 """A column, and the key of another entry that it equals."""
+
+
+@dataclass(frozen=True)
+class KeyTest(Site):
+    """``node`` is the SELECT; ``column`` is to be among the keys that ``keys`` selects."""
+
+    column: exp.Column
+    keys: exp.Select
+
+
+def joining_blocks(facts: Facts) -> Iterator[exp.Select]:
+    """Blocks with joins whose WHERE holds of every row that the first tables give."""
+    for select in facts.selects():
+        joins: list[exp.Join] = select.args.get("joins") or []
+        if joins and not select.args.get("laterals") and not any(j.side in ("RIGHT", "FULL") or j.method for j in joins):
+            yield select
+
+
+def key_test(select: exp.Select, column: exp.Column, keys: exp.Select) -> Site | Blocked:
+    """The site, blocked where fewer rows on the way would show."""
+    if order_sensitive(select):
+        return Blocked(select, "the block shows the order in which rows arrive")
+    return KeyTest(select, column, keys)
+
+
+def add_key_test(site: Site, facts: Facts) -> exp.Query:
+    """Add the predicate to WHERE."""
+    assert isinstance(site, KeyTest) and isinstance(site.node, exp.Select)
+    member = exp.In(this=site.column.copy(), query=exp.Subquery(this=site.keys))
+    set_where(site.node, [*where_conjuncts(site.node), member])
+    return facts.tree
 
 
 def key_links(select: exp.Select, facts: Facts) -> list[Link]:

@@ -24,42 +24,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from querywright.sql.correlation import one_group_matches
 from querywright.sql.facts import Facts, Source
-from querywright.sql.order import order_sensitive
-from querywright.sql.predicates import equated_columns, set_where, where_conjuncts
+from querywright.sql.predicates import equated_columns
 from querywright.transforms._from_clause import components, freely_joined
 from querywright.transforms._key_joins import inner_filters
-from querywright.transforms._passing_keys import filtered_entries, joined_keys, key_links, keys_tested
+from querywright.transforms._passing_keys import (
+    add_key_test,
+    filtered_entries,
+    joined_keys,
+    joining_blocks,
+    key_links,
+    key_test,
+    keys_tested,
+)
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "early_filter"
 ENGINES = ("duckdb", "postgres", "spark")
 
 _FEW_ROWS = 5000
-_MOST_COLUMNS = 2
 
 Equality = tuple[exp.Column, exp.Column]
 
 
-@dataclass(frozen=True)
-class Prefilter(Site):
-    """``node`` is the SELECT; ``column`` of the large entry must be among ``keys``."""
-
-    column: exp.Column
-    keys: exp.Select
-
-
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """Large tables joined over several columns with filtered tables that are smaller."""
-    for select in facts.selects():
-        joins: list[exp.Join] = select.args.get("joins") or []
-        if not joins or select.args.get("laterals") or any(join.side in ("RIGHT", "FULL") or join.method for join in joins):
-            continue
+    for select in joining_blocks(facts):
         equalities = _equalities(select, facts)
         for large, together in _meeting(select, equalities, facts):
             links = key_links(select, facts)
@@ -72,18 +66,13 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
                     continue
                 own, key = min(between, key=lambda equality: _repetition(equality[0], select, facts))
                 keys = joined_keys(select, key, group, links, facts)
-                if keys is not None and order_sensitive(select):
-                    yield Blocked(select, "the block shows the order in which rows arrive")
-                elif keys is not None:
-                    yield Prefilter(select, own, keys)
+                if keys is not None:
+                    yield key_test(select, own, keys)
 
 
 def rewrite(site: Site, facts: Facts) -> exp.Query:
     """Add the predicate to WHERE."""
-    assert isinstance(site, Prefilter) and isinstance(site.node, exp.Select)
-    member = exp.In(this=site.column.copy(), query=exp.Subquery(this=site.keys))
-    set_where(site.node, [*where_conjuncts(site.node), member])
-    return facts.tree
+    return add_key_test(site, facts)
 
 
 def _equalities(select: exp.Select, facts: Facts) -> list[Equality]:

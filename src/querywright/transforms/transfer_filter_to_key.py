@@ -23,14 +23,11 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from querywright.sql.facts import Facts, Source
-from querywright.sql.order import order_sensitive
-from querywright.sql.predicates import set_where, where_conjuncts
-from querywright.transforms._passing_keys import key_links, keys_tested, passing_keys
+from querywright.transforms._passing_keys import add_key_test, joining_blocks, key_links, key_test, keys_tested, passing_keys
 from querywright.transforms.protocol import Blocked, Family, Site
 
 FAMILY: Family = "early_filter"
@@ -40,20 +37,9 @@ _TIMES_LARGER = 10
 _FEW_ROWS = 5000
 
 
-@dataclass(frozen=True)
-class Transfer(Site):
-    """``node`` is the SELECT; ``reference`` equals a key of another entry; ``keys`` selects the keys that pass."""
-
-    reference: exp.Column
-    keys: exp.Select
-
-
 def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
     """Columns of large entries that equal a key of an entry with filters."""
-    for select in facts.selects():
-        joins: list[exp.Join] = select.args.get("joins") or []
-        if not joins or select.args.get("laterals") or any(join.side in ("RIGHT", "FULL") or join.method for join in joins):
-            continue
+    for select in joining_blocks(facts):
         links = key_links(select, facts)
         for reference, key in links:
             sources = facts.sources(select)
@@ -61,20 +47,12 @@ def find(query: exp.Query, facts: Facts) -> Iterator[Site | Blocked]:
                 continue
             keys = passing_keys(select, key, links, frozenset([reference.table]), facts)
             if keys is not None:
-                obstacle = order_sensitive(select)
-                yield (
-                    Blocked(select, "the block shows the order in which rows arrive")
-                    if obstacle
-                    else Transfer(select, reference, keys)
-                )
+                yield key_test(select, reference, keys)
 
 
 def rewrite(site: Site, facts: Facts) -> exp.Query:
     """Add the predicate to WHERE."""
-    assert isinstance(site, Transfer) and isinstance(site.node, exp.Select)
-    member = exp.In(this=site.reference.copy(), query=exp.Subquery(this=site.keys))
-    set_where(site.node, [*where_conjuncts(site.node), member])
-    return facts.tree
+    return add_key_test(site, facts)
 
 
 def _worthwhile(large: Source, small: Source) -> bool:
