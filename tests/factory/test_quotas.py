@@ -6,7 +6,7 @@ from factory_examples import example
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querywright.factory.quotas import BAND_SHARES, FREE, HELD_OUT_SHARE, PATTERN_SHARE, WANTED, Quotas
+from querywright.factory.quotas import BAND_SHARES, FREE, HELD_OUT_SHARE, NEARLY, PATTERN_SHARE, WANTED, Quotas
 from querywright.generation.identity import HELD_OUT
 from querywright.scoring.reward import band
 
@@ -40,6 +40,21 @@ def test_what_is_closed_is_not_admitted(offered: list[tuple[str, float, str]]) -
         one = example(pattern=pattern, speedup=speedup, split=split)
         assert quotas.admits(one) == (not quotas.closed() & {pattern, band(speedup), split})
         quotas.add(one)
+
+
+@given(drawn)
+def test_orders_are_closed_to_a_kind_no_later_than_it_is_full(offered: list[tuple[str, float, str]]) -> None:
+    quotas = Quotas()
+    for pattern, speedup, split in offered:
+        quotas.add(example(pattern=pattern, speedup=speedup, split=split))
+        assert quotas.closed() <= quotas.closed(NEARLY)
+
+
+def test_orders_of_a_kind_end_before_it_is_full() -> None:
+    quotas = Quotas()
+    for number in range(1000):
+        quotas.add(example(number, pattern="pushdown" if number < 1000 * PATTERN_SHARE - 2 else f"other{number}"))
+    assert "pushdown" in quotas.closed(NEARLY) - quotas.closed()
 
 
 def test_schemas_that_are_held_out_whole_are_drawn_from_rarely() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from querywright.factory.folder import all_examples, checkpoints, journal_of, re
 from querywright.factory.journal import products
 from querywright.factory.loop import _State, run
 from querywright.factory.metrics import Metrics
+from querywright.factory.quotas import SHARING
 from querywright.factory.splits import leaks
 from querywright.factory.steering import Steering
 from querywright.factory.values import Order, Plan, Product, Try
@@ -213,6 +215,16 @@ def test_a_slow_query_counts_once_though_an_order_may_make_it_twice() -> None:
     tries = tuple(Try("kept", examples=(example(number),)) for number in (1, 1, 2))
     found = state.admitted(Plan(), Product(Order("duckdb", 0, "ecommerce", 1), tries, "shape"))
     assert [one.fate for one in found.tries] == ["kept", "repeated", "kept"]
+
+
+def test_fewer_slow_queries_may_share_a_solution_while_too_many_do() -> None:
+    state = _State(steering={"duckdb": Steering("duckdb")}, next_number={"duckdb": 0})
+    own, shared = (example(number) for number in (1, 2)), [example(number) for number in range(3, 12)]
+    sharing = []
+    for made in (*own, *(replace(one, solution=replace(one.solution, fingerprint="one for all")) for one in shared)):
+        state.note(Product(Order("duckdb", 0, "ecommerce", 1), (Try("kept", examples=(made,)),), "shape"))
+        sharing.append(state.order(Plan(), "duckdb").sharing)
+    assert sharing[0] == max(SHARING) and sharing[-1] == min(SHARING)
 
 
 def test_an_engine_that_makes_more_gets_more_of_the_time_but_not_all() -> None:

@@ -36,6 +36,9 @@ CLOSE = 0.03
 AGREEING = 1.25
 """Two measurements of a speedup that differ by less need no third one."""
 
+MOST_PAIRS = 4
+"""So many pairs of runs decide whether they agree or not."""
+
 WITNESSES = 12
 _REJECTED = 3
 _LONGEST_RUN_S = 2.0
@@ -60,6 +63,11 @@ class Trial:
     wanted: tuple[tuple[float, Proposal], ...] = ()
     hopeless: tuple[Proposal, ...] = ()
     indexing: bool = False
+
+    @property
+    def solution(self) -> str:
+        """The fingerprint of the first solution to be judged; empty where indexes alone are tried."""
+        return self.wanted[0][1].fingerprint if self.wanted else ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,7 @@ class Examiner:
     def _verified(self, case: StepCase, trial: Trial) -> _Slow | None:
         """The slow query, if it answers as the clean one does."""
         query = trial.draft.query
-        found = judge_step(case, Candidate(query, trial.draft.clean.fingerprint, (), Origin("habits")))
+        found = judge_step(case, Candidate(query, trial.draft.clean.fingerprint, (), Origin("habits")), timed=False)
         verdict, shown = found.attempt.verdict, found.shown
         if verdict.grade not in ACCEPTED or verdict.conditions or shown is None or shown.run is None:
             return None
@@ -169,7 +177,7 @@ class Examiner:
         )
         first: Run | None = case.known[-1]
         if proposal.fingerprint != case.query.fingerprint:
-            found = judge_step(case, candidate)
+            found = judge_step(case, candidate, timed=False)
             verdict, first = found.attempt.verdict, found.shown.run if found.shown is not None else None
             solution = replace(solution, grade=verdict.grade, reason=verdict.reason[:300])
             if verdict.grade not in ACCEPTED or verdict.conditions or first is None:
@@ -183,12 +191,16 @@ class Examiner:
         return solution
 
     def _timing(self, case: StepCase, slow: _Slow, query: Query, first: Run, expected: float) -> Timing:
-        """One pair of runs where it shows what first runs have shown; else a few more."""
+        """Pairs of runs, until the speedup of the fastest is near to what it was one pair earlier, or to that of first runs."""
         with timing_lock():
-            timing = case.clock.step(slow.query, query, [slow.run], first, LEAST_BAND, 1)
-            if 1 / AGREEING < timing.ratio / expected < AGREEING:
-                return timing
-            return case.clock.step(slow.query, query, [slow.run], first, LEAST_BAND)
+            before, after = list[Run](), list[Run]()
+            while True:
+                pair = case.clock.step(slow.query, query, [slow.run], first, LEAST_BAND, 1)
+                before, after = [*before, *pair.original], [*after, *pair.candidate]
+                timing = case.clock.fastest(before, after, LEAST_BAND, stopped=pair.ratio == 0)
+                if timing.ratio == 0 or len(after) >= MOST_PAIRS or 1 / AGREEING < timing.ratio / expected < AGREEING:
+                    return timing
+                expected = timing.ratio
 
     def _example(self, trial: Trial, solution: Solution, rejected: Sequence[Solution]) -> Example:
         draft, schema = trial.draft, trial.bench.database.schema

@@ -85,6 +85,7 @@ class _State:
         number = left.pop() if left else self.next_number[engine]
         self.next_number[engine] = max(self.next_number[engine], number + 1)
         order = self.steering[engine].order(plan, engine, number, plan.databases or DOMAINS, self.metrics.quotas)
+        order = replace(order, sharing=self.metrics.sharing)
         if "model" not in plan.proposers:
             return order
         shown = [(one.slow, one.solution.text) for one in self.pool.examples(engine)[:_SHOTS]]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from querywright.factory.quotas import Quotas
+from querywright.factory.quotas import OWN_SOLUTIONS, SHARING, Quotas
 from querywright.factory.values import Example, Product
 from querywright.scoring.reward import CAP
 
@@ -76,6 +76,11 @@ class Metrics:
     def examples(self) -> int:
         """How many examples there are."""
         return self.quotas.total
+
+    @property
+    def sharing(self) -> int:
+        """How many slow queries of the next order may have one solution: few while too many examples share theirs."""
+        return min(SHARING) if len(self.fast) < OWN_SOLUTIONS * self.examples else max(SHARING)
 
     def known(self, engine: str, fingerprint: str) -> bool:
         """Whether there is an example of this slow query on the engine."""

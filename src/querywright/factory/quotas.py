@@ -14,12 +14,12 @@ from querywright.factory.values import Example
 from querywright.scoring.reward import band, band_names
 
 PATTERN_SHARE = 0.18
-BAND_SHARES = dict(zip(band_names(), (0.1, 0.42, 0.18, 0.13, 0.22, 0.3, 0.08), strict=True))
+BAND_SHARES = dict(zip(band_names(), (0.1, 0.48, 0.16, 0.11, 0.18, 0.3, 0.08), strict=True))
 """Of each band of speedups, the slowest first. Rewards in the middle tell little apart, and those in the highest band are all the
 same."""
 
 HIGH = band_names()[-2:]
-HIGH_SHARE = 0.16
+HIGH_SHARE = 0.19
 """Of the two highest bands, that there shall be; it takes slower queries to reach them."""
 
 HELD_OUT_SHARE = 0.05
@@ -27,6 +27,15 @@ HELD_OUT_SHARE = 0.05
 
 SCHEMA_SHARE = 0.4
 FREE = 12
+
+NEARLY = 0.97
+"""A kind that has so much of its share is closed to further orders, for those under way may fill it."""
+
+OWN_SOLUTIONS = 0.61
+"""Different solutions that there shall be for each example; slow queries of one clean query cost least, but share theirs."""
+
+SHARING = (2, 3)
+"""How many slow queries of one order may have the same solution, at least and at most."""
 
 WANTED = {"3+-table join": 0.2, "window": 0.2, "CTE": 0.2, "set operation": 0.2}
 """Features that so many examples shall have."""
@@ -59,8 +68,8 @@ class Quotas:
         self.schemas[example.schema] += 1
         self.features.update(example.features)
 
-    def closed(self) -> frozenset[str]:
-        """The patterns, bands and splits of which there are enough for now."""
+    def closed(self, part: float = 1.0) -> frozenset[str]:
+        """The patterns, bands and splits of which there is this part of their share, or more."""
         return frozenset(
             name
             for counts, shares in (
@@ -69,7 +78,7 @@ class Quotas:
                 (self.splits, dict.fromkeys(self.splits, HELD_OUT_SHARE) | {"train": 1.0}),
             )
             for name, count in counts.items()
-            if self._full(count, shares[name])
+            if self._full(count, part * shares[name])
         )
 
     def admits(self, example: Example) -> bool:

@@ -18,7 +18,7 @@ from random import Random
 from querywright.antipatterns.driver import antipatterns
 from querywright.antipatterns.protocol import Severity
 from querywright.factory.curing import cures
-from querywright.factory.quotas import HIGH, Quotas
+from querywright.factory.quotas import HIGH, NEARLY, Quotas
 from querywright.factory.values import CURRICULUM, Order, Plan, Product
 from querywright.generation.identity import HELD_OUT
 from querywright.generation.inject import NEVER
@@ -150,7 +150,7 @@ class Steering:
             shape,
             tuple(self._weights(shape, exploring, short)),
             self._beside(shape, exploring, dice),
-            quotas.closed(),
+            quotas.closed(NEARLY),
             sought=self._sought(dice),
             patient=dice.random() < (_PATIENT + _MORE_PATIENT * short) * self._rewarding(),
         )

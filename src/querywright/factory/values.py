@@ -55,7 +55,8 @@ class Order:
     ``number`` counts the orders of an engine. ``weights`` say how often habits are to be put in first (0: never), ``beside``
     names those that may accompany one, ``closed`` the patterns, bands of speedup and splits of which there are enough. ``shots``
     are slow and fast queries for a model to see. ``patient``: queries that take longer are wanted.
-    ``sought`` are transforms that few examples apply, to be applied where they can be.
+    ``sought`` are transforms that few examples apply, to be applied where they can be. ``sharing`` is how many slow queries may
+    have one solution.
     """
 
     engine: str
@@ -69,6 +70,7 @@ class Order:
     shots: tuple[tuple[str, str], ...] = ()
     patient: bool = False
     sought: tuple[str, ...] = ()
+    sharing: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -45,6 +46,9 @@ COLLECTION = (50_000, 20, 10)
 """Thresholds of the garbage collector: query trees are thousands of small objects, which refer to each other in circles. Those of
 an order that outlive it until the last threshold, some two hundred orders, are what memory grows by."""
 
+_INDEXING = 3
+"""In one order of so many, indexes are tried before rewrites: to build them takes as long as to judge one, and few help."""
+
 _EXPLORING = 8
 """In one order of so many, all rules are asked what they make of a slow query."""
 
@@ -53,9 +57,6 @@ _UNNAMED = 1.5
 
 _SOUGHT = 0.5
 """A rewrite by transforms that few examples apply comes first if it takes no more than twice as long as another one."""
-
-_DOUBT = 1.15
-"""A speedup that is so near to the next band may end up there."""
 
 _MOVES = 2
 
@@ -69,10 +70,11 @@ MOST_TRIALS = 8
 @dataclass
 class _Round:
     """An order under way: ``clean_ms`` are first runs of the clean query by tier, None where it failed; ``seen`` are the
-    fingerprints of its slow queries."""
+    fingerprints of its slow queries, ``solved`` those of the first solutions of its trials."""
 
     order: Order
     seen: set[str] = field(default_factory=set)
+    solved: Counter[str] = field(default_factory=Counter)
     clean_ms: dict[int, float | None] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
     tries: list[Try] = field(default_factory=list)
@@ -131,6 +133,8 @@ class Workshop:
             trial = self._prepare(made, draft)
             if trial is not None and self._plan.stage == 2 and self._model is None:
                 for companion in self._stock.drafter(order.schema).companions(order, draft, made.seen):
+                    if made.solved[trial.solution] >= order.sharing:
+                        break
                     self._prepare(made, companion, trial.tier)
             if len(made.trials) >= MOST_TRIALS:
                 break
@@ -170,6 +174,7 @@ class Workshop:
         if wanted or (indexing and placed.slow_ms >= FASTEST_MS[self._engine]):
             trial = replace(placed, said=said, wanted=tuple(wanted), hopeless=tuple(hopeless), indexing=indexing)
             made.trials.append(trial)
+            made.solved[trial.solution] += 1
             return trial if wanted else None
         made.tries.append(replace(said, fate="quota") if promising else said)
         return None
@@ -217,6 +222,8 @@ class Workshop:
         timed: list[tuple[float, Proposal]] = []
         hopeless: list[Proposal] = []
         for proposal in self._proposals(made, trial):
+            if made.solved[proposal.fingerprint] >= made.order.sharing:
+                continue
             if any(other.fingerprint == proposal.fingerprint for _, other in timed):
                 continue
             if proposal.fingerprint == trial.draft.clean.fingerprint:
@@ -249,7 +256,7 @@ class Workshop:
 
     def _promising(self, order: Order, ratio: float) -> bool:
         """Whether first runs show a gain, in a band that is not full."""
-        return ratio > LEAST_PROMISE and not {band(ratio / _DOUBT), band(ratio), band(ratio * _DOUBT)} <= order.closed
+        return ratio > LEAST_PROMISE and band(ratio) not in order.closed
 
     def _clean_ms(self, made: _Round, draft: Draft, bench: Bench, tier: int) -> float | None:
         if tier not in made.clean_ms:
@@ -264,8 +271,10 @@ class Workshop:
             return None
 
     def _indexing(self, made: _Round) -> bool:
-        """Whether indexes are to be tried: once an order, where there are engines and room for them."""
-        possible = "indexes" in self._plan.proposers and self._engine in INDEXED_ENGINES
+        """Whether indexes are to be tried: once in some orders, where there are engines and room for them."""
+        plan = self._plan
+        seldom = plan.stage == 2 and len(plan.proposers) > 1 and made.order.number % _INDEXING > 0
+        possible = "indexes" in plan.proposers and self._engine in INDEXED_ENGINES and not seldom
         return possible and INDEXING not in made.order.closed and not any(trial.indexing for trial in made.trials)
 
 

@@ -121,11 +121,12 @@ def open_step_case(
             bench.forget()
 
 
-def judge_step(case: StepCase, candidate: Candidate) -> StepAttempt:
+def judge_step(case: StepCase, candidate: Candidate, timed: bool = True) -> StepAttempt:
     """Like `querywright.judge.judge`, in a fraction of the time; the timings hold few runs and recommend nothing.
 
     The candidate first answers on the visible database, so that its rows and its time are known whatever comes of it. Then
-    come small hidden databases and witnesses. What shows a gain also runs on the hidden twin.
+    come small hidden databases and witnesses. What shows a gain also runs on the hidden twin. With ``timed`` false nothing runs
+    beyond what the verdict needs.
     """
     began = time.monotonic()
     shown: Comparison | None = None
@@ -133,7 +134,7 @@ def judge_step(case: StepCase, candidate: Candidate) -> StepAttempt:
         with timing_lock():
             shown = case.visible.compared(case.verifier, candidate, (), case.limit_s)
         verdict = _verdict(case, candidate, shown)
-        if verdict.grade not in ACCEPTED or shown.run is None:
+        if verdict.grade not in ACCEPTED or shown.run is None or not timed:
             return StepAttempt(attempted(candidate, verdict, began), shown)
         with timing_lock():
             timing = _timing(case, candidate, shown.run)
