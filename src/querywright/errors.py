@@ -14,6 +14,7 @@
     │       ├── EpisodeOver      the episode takes no more answers
     │       ├── MeterExhausted   the client has used up its free tries for now
     │       ├── GymBusy          too many requests wait already
+    │       ├── GymUnprepared    the gym lacks something that only whoever runs it can supply
     │       └── ExaminationFailed  something went wrong on the gym's side; its log says what
     ├── ExecutionError           the engine refused or gave up on a statement
     │   ├── StatementError       the engine answered with an error
@@ -120,6 +121,12 @@ class GymBusy(GymError):
 
     status = 503
     retry_after_s = 5.0
+
+
+class GymUnprepared(GymError):
+    """The gym lacks something that only whoever runs it can supply, such as a library; to ask again does not help."""
+
+    status = 501
 
 
 class ExaminationFailed(GymError):

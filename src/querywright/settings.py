@@ -1,7 +1,8 @@
 """The only reader of environment variables and of the configuration file.
 
 Variables: ``QUERYWRIGHT_CACHE`` (folder for generated workloads and samples), ``QUERYWRIGHT_RUNS`` (folder of run directories),
-``QUERYWRIGHT_FIGURES`` (file of the figures that ``qw profile`` measured here), ``QUERYWRIGHT_MODEL``,
+``QUERYWRIGHT_FIGURES`` (file of the figures that ``qw profile`` measured here), ``QUERYWRIGHT_LEADERBOARD`` (file of the
+environment's leaderboard), ``QUERYWRIGHT_MODEL``,
 ``QUERYWRIGHT_PROVIDER`` and ``QUERYWRIGHT_BASE_URL`` (the language model to ask), ``QUERYWRIGHT_OFFLINE`` (1 refuses every call).
 The same names in lower case without the prefix may stand in ``querywright.toml`` in the working directory; the environment wins.
 Keys of model providers (``QUERYWRIGHT_API_KEY``, or the provider's own variable) are read from the environment only. So are
@@ -28,6 +29,7 @@ class Settings:
     cache: Path
     runs: Path
     figures: Path
+    leaderboard: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,18 @@ def settings() -> Settings:
     """The settings of this process; raises `InputError` where the configuration file is broken."""
     configured = _configured()
 
-    def folder(name: str, default: Path) -> Path:
+    def path(name: str, default: Path) -> Path:
         chosen = os.environ.get(f"QUERYWRIGHT_{name.upper()}") or configured.get(name) or default
         return Path(str(chosen)).expanduser()
 
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cache_folder = folder("cache", user_cache / "querywright")
-    return Settings(cache_folder, runs=folder("runs", Path("runs")), figures=folder("figures", cache_folder / "figures.json"))
+    cache_folder = path("cache", user_cache / "querywright")
+    return Settings(
+        cache_folder,
+        runs=path("runs", Path("runs")),
+        figures=path("figures", cache_folder / "figures.json"),
+        leaderboard=path("leaderboard", cache_folder / "gym" / "leaderboard.sqlite"),
+    )
 
 
 def model_settings() -> ModelSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,7 @@ def test_a_build_ends_where_no_source_has_more(tmp_path: Path) -> None:
     def nothing(number: int) -> Tried:
         return Tried(number, "hr/questions", refused="There was nothing to draft.")
 
-    assert build(tmp_path / "seed-1.jsonl", 5, 2, [nothing]) == ()
+    assert build(tmp_path / "seed-1.jsonl", 5, 20, [nothing]) == ()
     assert len(read_tried(tmp_path / "seed-1.jsonl")) == 20
 
 
@@ -134,16 +135,17 @@ def test_several_threads_build_each_draft_once(tmp_path: Path) -> None:
     def made(number: int) -> Tried:
         return Tried(number, "hr", task=replace(task, id=str(number // 2)))  # each second one repeats the one before
 
-    built = build(path, 30, 1, [made, made, made])
+    built = build(path, 30, 10, [made, made, made])
     done = read_tried(path)
     assert len(built) >= 30 and len({one.number for one in done}) == len(done)
     assert sum(one.task is not None for one in done) == len(built)
 
 
 def test_a_crew_tries_the_drafts_of_its_seed(certifier: Certifier) -> None:
-    with Crew(2, 7, ["content/questions"]) as crew:
+    drafting = partial(Drafting, seed=7, sources=("content/questions",))
+    with Crew(2, drafting) as crew:
         one, other = (tries(100) for tries in crew.tries)
-    assert one == other == Workshop(certifier, 7, ["content/questions"]).tried(100)
+    assert one == other == Workshop(certifier, drafting(certifier.databases)).tried(100)
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:

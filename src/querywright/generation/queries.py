@@ -96,5 +96,5 @@ class QueryGenerator:
         if found:
             raise ContractError(f"Shape {name} drew a query with more than one answer: {found[0].reason}\n{drawn.sql}")
         return GeneratedQuery(
-            drawn.sql, self.dialect, drawn.question, name, fingerprint(tree, self.dialect), skeleton(tree, self.dialect), tree
+            drawn.sql, self.dialect, drawn.question, name, fingerprint(tree, self.dialect), skeleton(tree), tree
         )

@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count as counting
 from pathlib import Path
+from typing import Protocol
 
 from sqlglot import exp
 
 from querywright.antipatterns.driver import antipatterns
 from querywright.generation.identity import split_of, task_id
 from querywright.gym.certifying import Certifier, Uncertified
-from querywright.gym.drafting import TURN, Draft, Drafting
+from querywright.gym.drafting import TURN, Draft
 from querywright.gym.sources import SOURCES
 from querywright.gym.tried import Tried, read_tried
 from querywright.gym.values import Difficulty, Reference, Task
@@ -36,13 +37,26 @@ Try = Callable[[int], Tried]
 """Tries the draft of a number."""
 
 
-class Workshop:
-    """Tries drafts of a seed one after the other; ``known`` are ids of tasks that need not be made again."""
+class Drafts(Protocol):
+    """Where drafts come from, by their number; what is drafted goes into ids with the ``seed``."""
 
-    def __init__(self, certifier: Certifier, seed: int, sources: Sequence[str], known: Collection[str] = ()) -> None:
+    seed: int
+
+    def source(self, number: int) -> str:
+        """The source of a draft."""
+        ...
+
+    def draft(self, number: int) -> Draft | None:
+        """The draft; None where there is none of that number."""
+        ...
+
+
+class Workshop:
+    """Tries the drafts of ``drafting`` one after the other; ``known`` are ids of tasks that need not be made again."""
+
+    def __init__(self, certifier: Certifier, drafting: Drafts, known: Collection[str] = ()) -> None:
         self._certifier = certifier
-        self._seed = seed
-        self._drafting = Drafting(certifier.databases, seed, sources)
+        self._drafting = drafting
         self._known = set(known)
 
     def tried(self, number: int) -> Tried:
@@ -51,7 +65,7 @@ class Workshop:
         draft = self._drafting.draft(number)
         if draft is None:
             return Tried(number, self._drafting.source(number), refused=_EMPTY)
-        identity = task_id(draft.slow.fingerprint, draft.schema, self._seed)
+        identity = task_id(draft.slow.fingerprint, draft.schema, self._drafting.seed)
         if identity in self._known:
             return Tried(number, draft.source, draft.slow.injected, refused=_REPEATED)
         outcome = self._certified(draft)
@@ -67,24 +81,25 @@ class Workshop:
         if isinstance(place, Uncertified):
             return place
         outcome = self._certifier.certify(draft.slow.sql, [draft.clean] if draft.clean else [], *place, draft.rules_s)
-        return outcome if isinstance(outcome, Uncertified) else task_of(draft, outcome, *place, self._seed)
+        return outcome if isinstance(outcome, Uncertified) else task_of(draft, outcome, *place, self._drafting.seed)
 
 
 def build(
     path: Path,
     count: int,
-    sources: int,
+    fruitless: int,
     tries: Sequence[Try],
     listen: Callable[[Tried], None] = lambda tried: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Task, ...]:
-    """Try drafts until ``path`` holds at least ``count`` tasks, or ``stop`` says so, or the ``sources``, so many, have no more.
+    """Try drafts until ``path`` holds at least ``count`` tasks, or ``stop`` says so, or nothing came
+    of drafting ``fruitless`` times in a row.
 
     Returns all tasks of the file; what it held before counts. Each of ``tries`` works on a thread of its own. ``listen`` hears
     of each draft. Queries that repeat one of the file are left out.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    record = _Record(path, count, TURN * sources, listen, stop)
+    record = _Record(path, count, fruitless, listen, stop)
     with ThreadPoolExecutor(len(tries), "gym-building") as threads:
         working = [threads.submit(record.fill, one) for one in tries]
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from types import TracebackType
 
-from querywright.gym.building import Try, Workshop
+from querywright.gym.building import Drafts, Try, Workshop
 from querywright.gym.certifying import Certifier
+from querywright.gym.shared_databases import SharedDatabases
 from querywright.gym.tried import Tried
 from querywright.workers import Worker
 
@@ -17,10 +18,13 @@ _COLLECTION = (50_000, 20, 100)
 
 
 class Crew:
-    """So many processes that try drafts of a seed; a context manager. Leaving it ends them at once."""
+    """So many processes that try drafts; a context manager. Leaving it ends them at once.
 
-    def __init__(self, processes: int, seed: int, sources: Sequence[str], known: Collection[str] = ()) -> None:
-        self._workers = [Worker(partial(_Post, seed, tuple(sources), frozenset(known))) for _ in range(processes)]
+    ``drafting`` makes what drafts, in each process, over the databases that are open there.
+    """
+
+    def __init__(self, processes: int, drafting: Callable[[SharedDatabases], Drafts], known: Collection[str] = ()) -> None:
+        self._workers = [Worker(partial(_Post, drafting, frozenset(known))) for _ in range(processes)]
 
     def __enter__(self) -> Crew:
         return self
@@ -40,10 +44,10 @@ class Crew:
 class _Post:
     """A process's state: its workshop."""
 
-    def __init__(self, seed: int, sources: Sequence[str], known: Collection[str]) -> None:
+    def __init__(self, drafting: Callable[[SharedDatabases], Drafts], known: Collection[str]) -> None:
         gc.set_threshold(*_COLLECTION)
         self._certifier = Certifier()
-        self.workshop = Workshop(self._certifier, seed, sources, known)
+        self.workshop = Workshop(self._certifier, drafting(self._certifier.databases), known)
 
     def interrupt(self) -> None:
         """Nothing has a limit here but single statements, which the certifier stops."""

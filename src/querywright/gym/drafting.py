@@ -131,7 +131,7 @@ class Drafting:
             if found is not None:
                 clean, slow = found
                 schema, engine = source.partition("/")[0], self._database(source).location.engine
-                lineage = skeleton(clean.tree, "duckdb")
+                lineage = skeleton(clean.tree)
                 return Draft(number, source, clean.family, schema, engine, clean.origin, clean.question, slow, clean.sql, lineage)
         return None
 
@@ -188,7 +188,7 @@ class Drafting:
         dialect = database.location.engine
         found = habits(one.tree, parse_query(one.sql, dialect), database.schema, dialect)
         slow = Injected(one.sql, one.tree, fingerprint(one.tree, dialect), (), tuple(found))
-        lineage, name = skeleton(one.tree, "duckdb"), source.partition("/")[0]
+        lineage, name = skeleton(one.tree), source.partition("/")[0]
         return Draft(number, source, QUESTIONS, name, dialect, one.origin, one.question, slow, "", lineage)
 
     def _texts(self, source: str) -> Mapping[str, str]:

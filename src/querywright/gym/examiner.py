@@ -29,7 +29,7 @@ from querywright.gym.literals import novel_literals
 from querywright.gym.sandbox import check, check_reading, pure_functions, serialized
 from querywright.gym.values import Examination, Task
 from querywright.gym.weakest import weakest
-from querywright.gym.work import rows_processed
+from querywright.gym.work import work_ratio
 from querywright.judge import ACCEPTED, Bench
 from querywright.judge.steps import StepAttempt, StepCase, judge_step, open_step_case
 from querywright.measure.clock import beyond_noise
@@ -55,7 +55,7 @@ _LANES = 2
 
 @dataclass
 class _Open:
-    """An open task: its case, what its texts are recognized by, and when it was ``used`` last."""
+    """An open task: its case, what its texts are recognized by, when it was ``used`` last, its reference's ratio of rows."""
 
     case: StepCase
     schema: Schema
@@ -64,6 +64,7 @@ class _Open:
     reference: str
     stack: ExitStack
     used: float = field(default_factory=time.monotonic)
+    reference_work: float | None = None
 
 
 class Examiner:
@@ -213,7 +214,7 @@ class Examiner:
             return replace(found, refusal=admitted)
         mark = fingerprint(admitted, task.dialect)
         if mark == opened.original:
-            return _unchanged(found, work)
+            return _unchanged(found, work and case.visible.session.capabilities.actual_rows)
         candidate = Candidate(Query(sql, task.dialect, mark), opened.original)
         attempt = judge_step(case, candidate)
         novel = novel_literals(opened.tree, parse_query(sql, task.dialect))
@@ -226,7 +227,7 @@ class Examiner:
         if found.match and task.reference is not None and mark == opened.reference:
             found = replace(found, speedup=max(found.speedup, task.reference.speedup), transforms=task.reference.transforms)
         if found.match and work:
-            found = replace(found, work=self._work(case, sql))
+            return self._with_work(task, opened, found, mark == opened.reference)
         return found
 
     def _admitted(self, task: Task, opened: _Open, sql: str) -> exp.Query | str:
@@ -255,16 +256,17 @@ class Examiner:
                 return 0.0
             return round(run.wall_ns / 1e6, 3)
 
-    def _work(self, case: StepCase, sql: str) -> float | None:
-        session, schema = case.visible.session, case.verifier.schema
-        try:
-            original, candidate = (
-                rows_processed(session.explain(text, analyze=True, limit_s=self._limit_s), schema)
-                for text in (case.verifier.laboratory.text, case.verifier.frozen(sql))
-            )
-        except ExecutionError:
-            return None
-        return round(original / candidate, 3)
+    def _with_work(self, task: Task, opened: _Open, found: Examination, is_reference: bool) -> Examination:
+        """The examination with the ratio of rows processed, and with that of the reference, which is counted once."""
+        verifier, session = opened.case.verifier, opened.case.visible.session
+
+        def ratio(sql: str) -> float | None:
+            return work_ratio(session, verifier.schema, verifier.laboratory.text, verifier.frozen(sql), self._limit_s)
+
+        if task.reference is not None and opened.reference_work is None:
+            opened.reference_work = ratio(task.reference.sql)
+        work = opened.reference_work if is_reference else ratio(found.sql)
+        return replace(found, work=work, reference_work=opened.reference_work)
 
     # ------------------------------------------------------------------ opening
 

@@ -41,18 +41,18 @@ class RemoteGym:
         return self._url
 
     def tasks(self) -> tuple[TaskEntry, ...]:
-        """All tasks that the server lists."""
-        return tuple(
-            TaskEntry(
-                str(entry["task_id"]),
-                str(entry.get("task_name") or ""),
-                str(entry.get("difficulty") or ""),
-                int(entry.get("max_steps") or 1),
-                str(entry.get("split") or ""),
-                str(entry.get("family") or ""),
-            )
-            for entry in self._request("/tasks")["tasks"]
-        )
+        """All tasks of all families; of a server of the published environment, which has no list in parts, those it lists."""
+        try:
+            page = self._request("/tasks?split=all&offset=0")
+        except GymError:
+            page = {}
+        if "total" not in page:
+            return tuple(map(_entry, self._request("/tasks")["tasks"]))
+        found = [_entry(one) for one in page["tasks"]]
+        while page["tasks"] and len(found) < int(page["total"]):
+            page = self._request(f"/tasks?split=all&offset={len(found)}")
+            found += [_entry(one) for one in page["tasks"]]
+        return tuple(found)
 
     def reset(self, task_id: str, *, seed: int | None = None) -> Observation:
         """Begin an episode; raises `GymError` where the server refuses."""
@@ -100,6 +100,18 @@ class RemoteGym:
         return GymError(f"{self._url}{path} refused ({error.code}): {said}", "List its tasks: qw gym tasks")
 
 
+def _entry(listed: Mapping[str, Any]) -> TaskEntry:
+    """A task of a list; servers differ in what they leave out."""
+    return TaskEntry(
+        str(listed["task_id"]),
+        str(listed.get("task_name") or ""),
+        str(listed.get("difficulty") or ""),
+        int(listed.get("max_steps") or 1),
+        str(listed.get("split") or ""),
+        str(listed.get("family") or ""),
+    )
+
+
 def _wait_s(error: urllib.error.HTTPError) -> float | None:
     """How long the server asks to wait before the same request again; None where it does not, or too long."""
     asked = error.headers.get("Retry-After", "")
@@ -107,10 +119,12 @@ def _wait_s(error: urllib.error.HTTPError) -> float | None:
 
 
 def _message(content: bytes) -> str:
+    """What the server says, and what it advises."""
     text = content.decode("utf-8", "replace")
     try:
         body = json.loads(text)
     except ValueError:
         body = text
-    detail = body.get("detail", body) if isinstance(body, dict) else body
-    return (detail if isinstance(detail, str) else json.dumps(detail))[:_LONGEST_MESSAGE]
+    detail, advice = (body.get("detail", body), body.get("remedy")) if isinstance(body, dict) else (body, None)
+    said = detail if isinstance(detail, str) else json.dumps(detail)
+    return f"{said} {advice or ''}".strip()[:_LONGEST_MESSAGE]

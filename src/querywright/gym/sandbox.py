@@ -1,17 +1,22 @@
 """What may run: one SELECT over the task's tables, by two readings of its text, ours and the engine's own.
 
+SQLite shows nobody its reading: there the names that its text calls must be on a list.
+
 The worker process that runs it is locked down besides: read-only database, no files, no settings, limited memory and time.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from sqlglot import exp
+from sqlglot import exp, tokenize
 from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.tokenizer_core import TokenType
 
 from querywright.engines.protocol import Connection
 from querywright.errors import QueryError
@@ -20,7 +25,16 @@ from querywright.gym.wire import LONGEST_SQL
 from querywright.sql.parse import parameters, parse_query
 from querywright.sql.qualify import qualify_text
 from querywright.sql.schema import Schema
-from querywright.sql.volatility import frozen_calls, random_calls
+from querywright.sql.volatility import (
+    CLOCK_WORDS,
+    clock_words,
+    frozen_calls,
+    function_name,
+    moments,
+    possible_values,
+    random_calls,
+    reads_clock,
+)
 
 TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range"})
 """Functions that may stand in FROM: they read neither files nor the engine's own tables."""
@@ -75,6 +89,44 @@ _ENVIRONMENT = frozenset(
 )
 """Names that stand for the session where no column has that name."""
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SQLITE_FUNCTIONS = _words("""
+    abs char coalesce concat concat_ws format glob hex if ifnull iif instr length like likelihood likely lower ltrim max min
+    nullif octet_length printf quote replace round rtrim sign soundex substr substring trim typeof unhex unicode unlikely upper
+    acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2 mod pi pow power radians sin
+    sinh sqrt tan tanh trunc
+    avg count group_concat median percentile percentile_cont percentile_disc string_agg sum total
+    cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number
+    json json_array json_array_length json_error_position json_extract json_group_array json_group_object json_insert json_object
+    json_patch json_pretty json_quote json_remove json_replace json_set json_type json_valid
+    date datetime julianday strftime time timediff unixepoch
+""")
+"""SQLite's functions whose value depends on nothing but their arguments; how dates may read the clock is looked at apart.
+
+Left out are those that tell of the session or the library, and zeroblob(), which takes any amount of memory.
+"""
+
+_SQLITE_WORDS = _words("""
+    all and as between by case cast distinct else escape except exists filter from glob group having in intersect is join like
+    limit match materialized not offset on or over regexp select then union using values when where
+""")
+"""Words that may stand before a parenthesis without being called."""
+
+_LETTER = re.compile(r"[^\W\d]|[^\x00-\x7f]")
+"""Of names; SQLite takes the byte order mark before a name for a space."""
+
+_DIGITS = re.compile("%[YmdHMSsfjJ]")
+"""What makes strftime write a number."""
+
+_DATE_LENGTH = 10
+"""A stored text that is cut off after so many characters or more is still the whole text, or longer than 'now'."""
+
+_NUMBERS = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Avg, exp.Count, exp.Round, exp.Sum)
+
 _RESERVED = ("querywright", "duckdb_", "sqlite_", "pg_", "pragma_", "information_schema")
 
 
@@ -86,6 +138,8 @@ def check(sql: str, task: Task, schema: Schema) -> exp.Query | str:
         if refusal := _refused_parts(parse_query(sql, task.dialect), _clocks(task.sql, task.dialect), task.dialect):
             return refusal
         qualified = qualify_text(sql, schema, task.dialect, typed=False)
+        if task.dialect == "sqlite" and (refusal := _refused_in_sqlite(sql, qualified)):
+            return refusal
     except QueryError as error:
         return f"{error.message[:1].upper()}{error.message[1:]}"
     sources = (source for scope in traverse_scope(qualified) for source in scope.sources.values())
@@ -121,6 +175,79 @@ def _refused_parts(tree: exp.Query, clocks: frozenset[str], dialect: str) -> str
         if table.name.lower().startswith(_RESERVED):
             return f"The query reads {table.name}, which is no table of the database."
     return ""
+
+
+# ------------------------------------------------------------------ SQLite, which shows nobody how it reads a query
+
+
+def _refused_in_sqlite(sql: str, qualified: exp.Query) -> str:
+    """Why a query calls what SQLite must not run; "" where it does not."""
+    if refused := sorted(_called(sql) - _SQLITE_FUNCTIONS - _SQLITE_WORDS):
+        return f"The function {refused[0]}() is refused."
+    made = _made_texts(qualified)
+    for node in qualified.find_all(exp.Func):
+        words = clock_words(node)
+        values = [value for moment in moments(node) or () for value in possible_values(moment) if value not in words]
+        if any(_made(value, made) for value in values):
+            return "A date function reads a text that the query makes, which might be 'now': give it a column or a literal."
+    return ""
+
+
+def _called(sql: str) -> frozenset[str]:
+    """The words before parentheses, as SQLite finds them in the text: in the tree, functions may have other names."""
+    tokens = tokenize(sql, read="sqlite")
+    words = Counter(
+        token.text.lower().rpartition(" ")[2]  # of GROUP BY
+        for before, token, after in zip([None, *tokens], tokens, tokens[1:], strict=False)
+        if after.token_type is TokenType.L_PAREN
+        and (token.token_type is TokenType.IDENTIFIER or _LETTER.search(token.text))
+        and not (before is not None and before.text.lower() == "as")  # a type, such as DECIMAL (9, 2)
+    )
+    named = (common.alias.lower() for common in parse_query(sql, "sqlite").find_all(exp.CTE) if common.alias_column_names)
+    return frozenset(words - Counter(named))
+
+
+def _made_texts(tree: exp.Query) -> set[str]:
+    """Names of columns that may hold a text which stands in no table, wherever the query has a column of that name."""
+    defined = [(alias.alias, alias.this) for alias in tree.find_all(exp.Alias)]
+    defined += [
+        (name, projection)
+        for union in tree.find_all(exp.SetOperation)
+        for name, projection in zip(union.left.named_selects, union.right.selects, strict=False)
+    ]
+    defined += [
+        (f"_col_{place}", value)
+        for values in tree.find_all(exp.Values)
+        for row in values.expressions
+        for place, value in enumerate(row.expressions)
+    ]
+    made, before = set[str](), -1
+    while len(made) > before:
+        before = len(made)
+        made |= {name.lower() for name, one in defined if any(_made(value, made) for value in possible_values(one))}
+    return made
+
+
+def _text_of(node: exp.Expr | None) -> str:
+    return node.name if isinstance(node, exp.Literal) else ""
+
+
+def _made(value: exp.Expr, made: set[str]) -> bool:
+    """Whether a value may be a text that stands in no table, or 'now'."""
+    if isinstance(value, exp.Column):
+        return value.name.lower() in made
+    if isinstance(value, exp.Literal):
+        return value.is_string and value.name.strip().lower() in CLOCK_WORDS
+    if isinstance(value, exp.DPipe):  # a part with a digit makes no 'now'
+        return not any(isinstance(part, exp.Literal) and re.search(r"\d", part.name) for part in (value.left, value.right))
+    if isinstance(value, exp.Substring) and _text_of(value.args.get("start")) == "1":
+        length = _text_of(value.args.get("length"))
+        cut = not length.isdigit() or int(length) < _DATE_LENGTH
+        return cut or any(_made(part, made) for part in possible_values(value.this))
+    if function_name(value) == "strftime" or isinstance(value, exp.TimeToStr):
+        form = value.args.get("format") or next(iter(value.expressions), None)
+        return not (isinstance(form, exp.Literal) and _DIGITS.search(form.name))
+    return moments(value) is None and not reads_clock(value) and not isinstance(value, (exp.Null, exp.Boolean, *_NUMBERS))
 
 
 # ------------------------------------------------------------------ the engine's own reading

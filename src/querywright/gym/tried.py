@@ -29,9 +29,9 @@ def build_folder() -> Path:
     return settings().cache / "gym" / "tasks"
 
 
-def build_path(seed: int) -> Path:
-    """The file of the tasks of a seed."""
-    return build_folder() / f"seed-{seed}.jsonl"
+def build_path(seed: int, given: str = "") -> Path:
+    """The file of the tasks of a seed, or of those made from the drafts ``given`` with it."""
+    return build_folder() / f"seed-{seed}{given and f'-{given}'}.jsonl"
 
 
 def read_tried(path: Path) -> list[Tried]:

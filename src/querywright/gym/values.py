@@ -63,7 +63,8 @@ class Examination:
     ``speedup`` is the ratio that counts: the lower of the visible and the hidden database's, 1.0 within the noise, 0.0 where
     nothing was timed. ``unchanged``: the original again, up to layout. Times are in milliseconds. ``reason`` is fit for clients:
     it holds no data. ``rows`` are those of the candidate's answer, None where it was not computed. ``work`` is the ratio of rows
-    processed, original over candidate, where it was asked for.
+    processed, original over candidate, where it was asked for and the engine's plans hold actual rows; ``reference_work`` is that
+    of the certified reference.
     """
 
     task: str
@@ -82,6 +83,7 @@ class Examination:
     original_rows: int = 0
     rows: int | None = None
     work: float | None = None
+    reference_work: float | None = None
     transforms: tuple[str, ...] = ()
     cached: bool = False
 

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from querywright.engines.protocol import PlanNode
+from querywright.engines.session import Session
+from querywright.errors import ExecutionError
 from querywright.sql.schema import Schema
+
+
+def work_ratio(session: Session, schema: Schema, original: str, candidate: str, limit_s: float) -> float | None:
+    """How many times the candidate's rows the original processes; None where the engine's plans hold no actual rows."""
+    if not session.capabilities.actual_rows:
+        return None
+    try:
+        before, after = (
+            rows_processed(session.explain(text, analyze=True, limit_s=limit_s), schema) for text in (original, candidate)
+        )
+    except ExecutionError:
+        return None
+    return round(before / after, 3)
 
 
 def rows_processed(plan: PlanNode, schema: Schema) -> int:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from querywright.errors import ExecutionError, QueryError, StatementOutOfMemory, StatementTimeout, WorkerLost
 from querywright.judge import ACCEPTED, Bench, attempted, unequal
-from querywright.measure.clock import Clock, drifted, noise_band
+from querywright.measure.clock import Clock, beyond_noise, drifted, noise_band
 from querywright.values import Attempt, Candidate, Check, Query, Run, Timing, Verdict
 from querywright.verification.compare import Comparison
 from querywright.verification.digest import Digest, alike, digest
@@ -36,6 +37,9 @@ _SOON_S = 1.0
 _CHEAP_NS = 300_000_000
 _DOUBTFUL = 0.8
 """A speed on the twin that falls short of the visible one by more is measured again, where that is cheap or decides."""
+
+_SMALL_GAIN = 1.5
+"""A gain below must show twice, and the lower one counts: by chance, a wrapped original once took 1.24 times less."""
 
 _RERUN = "querywright_rerun"
 _FAILURES = ((StatementTimeout, "timeout"), (StatementOutOfMemory, "out of memory"), (WorkerLost, "worker lost"))
@@ -169,7 +173,11 @@ def _timing(case: StepCase, candidate: Candidate, first: Run) -> Timing:
     if case.steps % _RECHECKED_AFTER == 0:
         case.time_again()
     text = replace(candidate.query, sql=case.verifier.frozen(candidate.query.sql))
-    return case.clock.step(case.query, text, case.known, first, noise_band(case.known))
+    timed = partial(case.clock.step, case.query, text, case.known, first, noise_band(case.known))
+    timing = timed()
+    if 1 < beyond_noise(timing) < _SMALL_GAIN:
+        return min(timing, timed(), key=beyond_noise)
+    return timing
 
 
 def _hidden_timing(case: StepCase, twin: Bench, candidate: Candidate, timing: Timing) -> tuple[Timing, bool]:

@@ -56,8 +56,8 @@ COMPLETE_ROUNDS = 2
 baseline. The noise floor is then the widest ratio between any two complete runs of the original, its warm-up included."""
 
 STEP_S = 0.15
-STEP_PAIRS = 3
-"""A step of an environment takes as many pairs as fit into so many seconds, at most so many, and one where a first run looks
+STEP_PAIRS = range(4)
+"""A step of an environment takes as many pairs as fit into so many seconds, within these bounds, and one where a first run looks
 like a gain that could be chance."""
 
 LOST = 1.5
@@ -237,9 +237,9 @@ class Clock:
         return self._timing(race, before, after, "confirm", CONFIRMATION_ALPHA, floor, abandoned=abandoned, finished=finished)
 
     def step(
-        self, original: Query, candidate: Query, known: Sequence[Run], first: Run, band: float, most: int = STEP_PAIRS
+        self, original: Query, candidate: Query, known: Sequence[Run], first: Run, band: float, pairs: range = STEP_PAIRS
     ) -> Timing:
-        """A few runs, in at most so many pairs, for one step of an environment. The ratio is that of the fastest runs.
+        """A few runs, in so many pairs, for one step of an environment. The ratio is that of the fastest runs.
 
         ``known`` are earlier runs of the original and ``first`` is one of the candidate, all measured alike: a clear loser is not
         run again, nor a slow query whose first run is decisive (no faster than ``band``, the ratio that noise reaches, or
@@ -250,11 +250,11 @@ class Clock:
         steady = not drifted(known, first)
         if steady and first.wall_ns > LOST * max(run.wall_ns for run in known):
             return self.fastest(known, [first], band, abandoned=True)
-        pairs = min(most, int(STEP_S * 1e9 / (reference_ns + first.wall_ns)))
-        if steady and not pairs and not band * first.wall_ns < reference_ns < CLEARLY * first.wall_ns:
+        planned = max(pairs[0], min(pairs[-1], int(STEP_S * 1e9 / (reference_ns + first.wall_ns))))
+        if steady and not planned and not band * first.wall_ns < reference_ns < CLEARLY * first.wall_ns:
             return self.fastest(known, [first], band)
         before, after = list[Run](), list[Run]()
-        while len(after) < max(1, pairs) and not race.stopped:
+        while len(after) < max(1, planned) and not race.stopped:
             self._pair(race, before, after, None)
         return self.fastest(before, after, band, stopped="candidate" in race.stopped)
 

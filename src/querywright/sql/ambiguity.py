@@ -19,7 +19,7 @@ from querywright.sql.facts import Facts, Premises
 from querywright.sql.nullability import has_grouping_sets
 from querywright.sql.order import order_sensitive_calls
 from querywright.sql.predicates import ColumnKey, column_key, unwrap
-from querywright.sql.volatility import frozen_calls, function_name, random_calls
+from querywright.sql.volatility import clock_words, frozen_calls, function_name, moments, random_calls, reads_clock
 from querywright.values import Premise
 
 AmbiguityKind = Literal["random", "clock", "limit", "distinct_on", "window_ties", "row_order", "any_value", "sample"]
@@ -204,17 +204,31 @@ def _branches(tree: exp.Query) -> Iterator[exp.Query]:
         yield tree
 
 
-def freeze(tree: exp.Query, moment: datetime) -> exp.Query:
-    """A copy of ``tree`` in which every reading of the clock is replaced by the literal ``moment``."""
+def freeze(tree: exp.Query, moment: datetime, dialect: str = "") -> exp.Query:
+    """A copy of ``tree`` in which every reading of the clock is replaced by the literal ``moment``.
 
-    def literal(node: exp.Expr) -> exp.Expr:
-        name = function_name(node)
-        if not name or name not in frozen_calls(node):
+    In SQLite that is text to the second, as its own functions give it, in place of each 'now' too.
+    """
+    textual = dialect == "sqlite"
+    moment = moment.replace(microsecond=0) if textual else moment
+    whole = exp.Literal.string(moment.isoformat(" "))
+
+    def stopped(node: exp.Expr) -> exp.Expr:
+        if not reads_clock(node):
             return node
-        kind = _CLOCK_TYPES.get(name, "TIMESTAMP")
-        text = {"DATE": moment.date().isoformat(), "TIME": moment.time().isoformat()}.get(kind, moment.isoformat(" "))
-        return exp.Cast(this=exp.Literal.string(text), to=exp.DataType.build(kind))
+        if moments(node) is not None:
+            for word in clock_words(node):
+                word.replace(whole.copy())
+            if not moments(node) and isinstance(node, exp.Anonymous):
+                node.append("expressions", whole.copy())
+            elif not moments(node):
+                node.set("this", whole.copy())
+            return node
+        kind = _CLOCK_TYPES.get(function_name(node), "TIMESTAMP")
+        text = {"DATE": moment.date().isoformat(), "TIME": moment.time().isoformat()}.get(kind, whole.name)
+        literal = exp.Literal.string(text)
+        return literal if textual else exp.Cast(this=literal, to=exp.DataType.build(kind))
 
-    frozen = tree.transform(literal)
+    frozen = tree.transform(stopped)
     assert isinstance(frozen, exp.Query)
     return frozen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from sqlglot import exp
 
 _RANDOM_NAMES = {
@@ -19,6 +21,10 @@ _RANDOM_NAMES = {
     "sys_guid",
     "clock_timestamp",
     "timeofday",
+    # What a session of SQLite has done so far.
+    "changes",
+    "total_changes",
+    "last_insert_rowid",
 }
 _SIDE_EFFECT_NAMES = {
     "nextval",
@@ -52,12 +58,81 @@ _FROZEN = (
 )
 _FROZEN_NAMES = {"now", "today", "get_current_timestamp", "transaction_timestamp", "current_localtimestamp"}
 
+_MOMENT_POSITIONS = {"date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1}
+"""SQLite's date functions, and which argument is the moment; the clock where it is missing."""
+
+CLOCK_WORDS = {"now", "subsec", "subsecond"}
+"""What SQLite's date functions take for the clock's time in place of a moment."""
+
+_UNCHANGING = (
+    exp.Alias,
+    exp.Cast,
+    exp.Collate,
+    exp.Filter,
+    exp.FirstValue,
+    exp.LastValue,
+    exp.NthValue,
+    exp.Paren,
+    exp.Subquery,
+    exp.Window,
+)
+"""What has the value of its operand."""
+
 
 def function_name(node: exp.Expr) -> str:
     """Lower-case name of a function call."""
     if isinstance(node, exp.Anonymous):
         return node.name.lower()
     return node.sql_name().lower() if isinstance(node, exp.Func) else ""
+
+
+def moments(node: exp.Expr) -> list[exp.Expr] | None:
+    """What a date function of SQLite takes for moments; none where it reads the clock, None for any other expression."""
+    if isinstance(node, exp.TimeToStr) and isinstance(node.this, exp.TsOrDsToTimestamp):
+        return [node.this.this]
+    name = function_name(node)
+    arguments = [node.this] if isinstance(node, exp.Date) and node.this else node.expressions
+    if name == "timediff":
+        return arguments[:2] or None
+    position = _MOMENT_POSITIONS.get(name)
+    return arguments[position : position + 1] if position is not None and len(arguments) >= position else None
+
+
+def possible_values(node: exp.Expr | None) -> Iterator[exp.Expr]:
+    """The expressions one of whose values ``node`` has, as it is: the branches of a CASE, the column of a subquery."""
+    parts: Sequence[exp.Expr | None]
+    match node:
+        case exp.Coalesce() | exp.Max() | exp.Min():
+            parts = [node.this, *node.expressions]
+        case exp.If():
+            parts = [node.args["true"], node.args.get("false")]
+        case exp.Case():
+            parts = [*node.args["ifs"], node.args.get("default")]
+        case exp.Lag() | exp.Lead():
+            parts = [node.this, node.args.get("default")]
+        case exp.SetOperation():
+            parts = [node.left, node.right]
+        case exp.Select():
+            parts = node.selects
+        case _ if isinstance(node, _UNCHANGING):
+            parts = [node.this]
+        case _:
+            parts = []
+            if node is not None:
+                yield node
+    for part in parts:
+        yield from possible_values(part)
+
+
+def clock_words(node: exp.Expr) -> list[exp.Expr]:
+    """The literals such as 'now' by which a date function of SQLite reads the clock."""
+    values = [value for moment in moments(node) or () for value in possible_values(moment)]
+    return [value for value in values if isinstance(value, exp.Literal) and value.name.strip().lower() in CLOCK_WORDS]
+
+
+def reads_clock(node: exp.Expr) -> bool:
+    """Whether this one expression is constant within a statement but not between statements, such as ``now()``."""
+    return isinstance(node, _FROZEN) or function_name(node) in _FROZEN_NAMES or moments(node) == [] or bool(clock_words(node))
 
 
 def random_calls(tree: exp.Expr) -> frozenset[str]:
@@ -77,9 +152,9 @@ def side_effects(tree: exp.Expr) -> frozenset[str]:
 def frozen_calls(tree: exp.Expr) -> frozenset[str]:
     """Names of functions in ``tree`` that are constant within a statement but not between statements, such as ``now()``."""
     return frozenset(
-        function_name(node)
+        "strftime" if isinstance(node, exp.TimeToStr) else function_name(node)
         for node in tree.find_all(exp.Func)
-        if isinstance(node, _FROZEN) or function_name(node) in _FROZEN_NAMES
+        if reads_clock(node)
     )
 
 

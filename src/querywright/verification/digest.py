@@ -16,6 +16,7 @@ from querywright.engines.session import timed
 from querywright.values import Run
 from querywright.verification.stored import is_floating, quoted
 
+_TEXT_HASH = "COALESCE(SUM(CASE typeof({0}) WHEN 'text' THEN 31 * length({0}) + COALESCE(unicode({0}), 0) END), 0)"
 _TOLERANCE = 1e-6
 """Relative; sums of many cells, each of which may be off by 1e-9."""
 
@@ -33,18 +34,23 @@ class Digest:
 
 
 def digest(connection: Connection, sql: str, dialect: str) -> Digest:
-    """Worker side: the digest of a query's answer. Engines without a hash function give the number of rows only."""
+    """Worker side: the digest of a query's answer. In SQLite, which has neither hashes nor types, all columns count as numbers,
+    and the hashes are lengths and first letters of texts."""
     types = tuple(kind for _, kind in connection.describe(sql))
     names = [quoted(f"c{position}") for position in range(len(types))]
-    source = f"({bare(sql)}) AS answer({', '.join(names)})"
-    if dialect != "duckdb":
-        result, run = timed(partial(connection.fetch, f"SELECT COUNT(*) FROM ({bare(sql)}) AS answer"))
-        return Digest(types, int(str(result.rows[0][0])), 0, (), run)
-    inexact = [name for name, kind in zip(names, types, strict=True) if is_floating(kind)]
-    exact = [name for name, kind in zip(names, types, strict=True) if not _holds_floats(kind)]
-    hashed = f"COALESCE(SUM(hash({', '.join(exact)})), 0)" if exact else "0"
-    sums = [f"COUNT({name}), COALESCE(SUM(CASE WHEN isfinite({name}) THEN {name} END), 0)" for name in inexact]
-    result, run = timed(partial(connection.fetch, f"SELECT {', '.join(['COUNT(*)', hashed, *sums])} FROM {source}"))
+    if dialect == "duckdb":
+        inexact = [name for name, kind in zip(names, types, strict=True) if is_floating(kind)]
+        exact = [name for name, kind in zip(names, types, strict=True) if not _holds_floats(kind)]
+        hashed = f"COALESCE(SUM(hash({', '.join(exact)})), 0)" if exact else "0"
+        sums = [f"COUNT({name}), COALESCE(SUM(CASE WHEN isfinite({name}) THEN {name} END), 0)" for name in inexact]
+        text = f"SELECT {', '.join(['COUNT(*)', hashed, *sums])} FROM ({bare(sql)}) AS answer({', '.join(names)})"
+    else:
+        hashed = " + ".join(f"{place} * {_TEXT_HASH.format(name)}" for place, name in enumerate(names, 1))
+        sums = [f"COUNT({name}), COALESCE(TOTAL({name}), 0.0)" for name in names]
+        # Otherwise SQLite leaves out what nothing reads, and computes what is read twice as often.
+        source = f"WITH answer({', '.join(names)}) AS MATERIALIZED ({bare(sql)})"
+        text = f"{source} SELECT {', '.join(['COUNT(*)', hashed, *sums])} FROM answer"
+    result, run = timed(partial(connection.fetch, text))
     rows, hashes, *pairs = (cell if isinstance(cell, float) else int(str(cell)) for cell in result.rows[0])
     floating = tuple((int(count), float(total)) for count, total in zip(pairs[::2], pairs[1::2], strict=True))
     return Digest(types, int(rows), int(hashes), floating, run)

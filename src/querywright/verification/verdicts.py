@@ -372,7 +372,7 @@ class Verifier:
 @lru_cache(maxsize=64)
 def _frozen(text: str, dialect: str, moment: datetime) -> str:
     tree = parse_query(text, dialect, "the candidate")
-    return freeze(tree, moment).sql(dialect) if frozen_calls(tree) else text
+    return freeze(tree, moment, dialect).sql(dialect) if frozen_calls(tree) else text
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,8 @@ from querywright.workloads import shop
 
 VISIBLE = "shop:scale=0.05"
 HIDDEN = ("shop:variant=varied,scale=0.05,seed=7", "shop:variant=varied,scale=0.01,seed=11")
+SQLITE_VISIBLE = "shop:scale=0.03,engine=sqlite"
+SQLITE_HIDDEN = tuple(f"shop:variant=varied,scale={scale},seed={seed},engine=sqlite" for scale, seed in ((0.03, 7), (0.01, 11)))
 
 _TEXTS = dict(shop.queries("duckdb"))
 _TEXTS["correlated_subqueries"] = _TEXTS["correlated_subqueries"].replace(
@@ -44,7 +46,7 @@ GROUP BY u.region, u.plan""",
 ISSUES = ("correlated_subquery", "select_star")
 
 
-def task(name: str, sql: str = "", reference: Reference | None = None) -> Task:
+def task(name: str, sql: str = "", reference: Reference | None = None, engine: str = "duckdb") -> Task:
     return Task(
         id=f"small_{name}",
         title=name,
@@ -53,9 +55,9 @@ def task(name: str, sql: str = "", reference: Reference | None = None) -> Task:
         difficulty="easy",
         description="",
         sql=sql or _TEXTS[name],
-        dialect="duckdb",
-        database=VISIBLE,
-        hidden=HIDDEN,
+        dialect=engine,
+        database=SQLITE_VISIBLE if engine == "sqlite" else VISIBLE,
+        hidden=SQLITE_HIDDEN if engine == "sqlite" else HIDDEN,
         issues=ISSUES,
         steps=3,
         reference=reference,

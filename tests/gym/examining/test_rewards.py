@@ -105,6 +105,24 @@ def test_work_stands_in_for_speed() -> None:
     assert work.score(T1, PLAIN, replace(found, work=1.0)).score == verified.FLOOR
 
 
+@given(st.floats(1.001, 200.0), st.floats(1.0, 50.0), certified)
+def test_the_rows_that_the_reference_saves_earn_nine_tenths(saved: float, more: float, speedup: float) -> None:
+    task = replace(T1, reference=Reference("SELECT 1", speedup, "tested"))
+    found = replace(EQUAL, work=saved * more, reference_work=saved)
+    assert work.score(task, PLAIN, found).score >= 0.9
+    assert work.score(task, PLAIN, replace(found, work=1.0)).score == verified.FLOOR
+    assert work.score(task, PLAIN, replace(found, unchanged=True)).score == verified.FLOOR
+    assert work.score(task, STUFFING, replace(found, match=False)).score == 0.0
+
+
+@pytest.mark.parametrize(("counted", "saved"), [(None, None), (3.0, 1.0), (3.0, 0.7), (0.5, 0.7)])
+def test_no_gain_is_counted_where_rows_tell_nothing(counted: float | None, saved: float | None) -> None:
+    task = replace(T1, reference=Reference("SELECT 1", 5.0, "tested"))
+    scored = work.score(task, STUFFING, replace(EQUAL, speedup=5.0, work=counted, reference_work=saved))
+    assert scored.score == verified.FLOOR
+    assert "no gain is counted" in scored.feedback
+
+
 @pytest.mark.parametrize(
     ("speedup", "earned"),
     [(15, 0.35), (14.9, 0.30), (8, 0.30), (4, 0.25), (2, 0.18), (1.2, 0.10), (0.9, 0.04), (0.89, 0.0)],

@@ -101,6 +101,26 @@ def test_clients_are_isolated_by_cookie_by_name_and_by_who_they_are(address: str
     assert stepped["observation"]["task_id"] == first
 
 
+def test_clients_without_cookies_on_one_host_name_their_episode_in_a_header(address: str) -> None:
+    """Programs that a proxy or a library makes look alike share the latest episode unless they say which is theirs."""
+    names = {task: httpx.post(f"{address}/reset", json={"task_id": task}).json()["episode_id"] for task in PAIR}
+    for task, episode_id in names.items():
+        ours = {"X-Episode-Id": episode_id}
+        stepped = httpx.post(f"{address}/step", json=QUERY, headers=ours).json()
+        assert (stepped["observation"]["task_id"], stepped["info"]["episode_id"]) == (task, episode_id)
+        nested = httpx.post(f"{address}/step", json={"action": QUERY}, headers=ours).json()
+        assert (nested["observation"]["task_id"], nested["metadata"]["episode_id"]) == (task, episode_id)
+        state = httpx.get(f"{address}/state", headers=ours).json()
+        assert (state["task_id"], state["step_count"]) == (task, 2)
+        assert httpx.post(f"{address}/grader", json=QUERY, headers=ours).status_code == 200
+    first, last = names.values()
+    assert httpx.post(f"{address}/step", json=QUERY).json()["info"]["episode_id"] == last, "what a client gets that names none"
+    said = httpx.post(f"{address}/step", json={**QUERY, "episode_id": first}, headers={"X-Episode-Id": last}).json()
+    assert said["info"]["episode_id"] == first, "the body is nearer to the answer than the header"
+    unknown = httpx.post(f"{address}/step", json=QUERY, headers={"X-Episode-Id": "nobody"})
+    assert unknown.status_code == 404 and "no open episode" in unknown.json()["detail"]
+
+
 def test_free_tries_run_out_and_steps_do_not(tmp_path: Path, published_data: None) -> None:
     """Hole H25: /grader and /execute were an oracle without end."""
     with serving(desk_service(Desk(), tmp_path, burst=3)) as address, httpx.Client(base_url=address) as client:

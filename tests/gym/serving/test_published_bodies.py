@@ -126,12 +126,13 @@ def test_reset_without_a_wish_starts_the_first_task(client: httpx.Client, conten
 
 
 def test_step(client: httpx.Client) -> None:
-    client.post("/reset", json={"task_id": TASKS[1]})
+    episode_id = client.post("/reset", json={"task_id": TASKS[1]}).json()["episode_id"]
     body = client.post("/step", json=ACTION).json()
     assert set(body) == {"observation", "reward", "done", "info"}
     assert set(body["observation"]) == OBSERVATION and body["observation"]["step_count"] == 1
     assert set(body["reward"]) == {"score", "breakdown", "feedback"}
-    assert set(body["info"]) == {"step", "cumulative_reward", "issues_found", "execution"}
+    assert set(body["info"]) == {"step", "cumulative_reward", "issues_found", "execution", "episode_id"}
+    assert body["info"]["episode_id"] == episode_id
     assert set(body["info"]["execution"]) == EXECUTION
     assert body["observation"]["last_execution"] == body["info"]["execution"]
     assert body["done"] is False and body["info"]["step"] == 1

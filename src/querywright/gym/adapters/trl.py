@@ -23,7 +23,7 @@ Completion = str | Sequence[Mapping[str, Any]]
 """What a model generated: a text, or the messages of a conversation."""
 
 _THREADS = 8
-"""Examinations asked for at once; the examiner times one at a time, but verifies others meanwhile."""
+"""Examinations asked for at once; one query is examined at a time, but known ones are answered meanwhile."""
 
 
 class OptimizationEpisode:

@@ -99,9 +99,10 @@ def choose(
         return tuple(ids)
     fitting = [one.id for one in known if split in (None, one.split) and family in (None, one.family)]
     if not fitting:
-        kinds = sorted({f"--family {one.family} --split {one.split}" for one in known})
+        kinds = sorted({f"--family {one.family} --split {one.split}" for one in known if one.family and one.split})
         wanted = f"family {family or 'any'} and split {split or 'any'}"
-        raise InputError(f"There is no task of {wanted}.", f"There are: {'; '.join(kinds)}")
+        there = f"There are: {'; '.join(kinds)}" if kinds else "No family or split is told of any task; name some: --tasks ID,ID"
+        raise InputError(f"There is no task of {wanted}.", there)
     if most is None or most >= len(fitting):
         return tuple(fitting)
     return tuple(fitting[place * len(fitting) // most] for place in range(most))

@@ -39,11 +39,11 @@ _SHORT_SUMMARY = 50
 
 def score(task: Task, answer: Answer, examination: Examination, mask: frozenset[str] = frozenset()) -> Reward:
     """The reward by the speedup that counts, which is the lower one of the visible and the hidden database."""
-    return scored(task, answer, examination, examination.speedup, mask)
+    return scored(task, answer, examination, examination.speedup, anchor(task), mask)
 
 
-def scored(task: Task, answer: Answer, examination: Examination, gain: float, mask: frozenset[str]) -> Reward:
-    """The reward of an answer whose gain is the ratio ``gain``."""
+def scored(task: Task, answer: Answer, examination: Examination, gain: float, anchored: float, mask: frozenset[str]) -> Reward:
+    """The reward of an answer whose gain is the ratio ``gain``, where ``anchored`` earns 0.9."""
     found = detected(task.issues, answer)
     parts = dict.fromkeys(COMPONENTS, 0.0)
     if examination.match and examination.unchanged:
@@ -59,7 +59,7 @@ def scored(task: Task, answer: Answer, examination: Examination, gain: float, ma
         feedback = "Equal to the original, and as fast within the noise."
     else:
         parts["correctness"] = FLOOR
-        parts["speed"] = speed_term(gain, anchor(task))
+        parts["speed"] = speed_term(gain, anchored)
         parts["issues"] = _ISSUES * found.f1
         parts["readability"] = _READABILITY * readability(task.sql, answer.optimized_query)
         parts["summary"] = _SUMMARY * (len(answer.summary.strip()) > _SHORT_SUMMARY)

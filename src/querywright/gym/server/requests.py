@@ -16,6 +16,9 @@ LARGEST_BODY = 1 << 20
 
 COOKIE = "episode_id"
 
+HEADER = "X-Episode-Id"
+"""Names the episode for clients that keep no cookies."""
+
 _LONGEST_ID = 255
 
 Model = TypeVar("Model", bound=BaseModel)

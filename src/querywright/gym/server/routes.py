@@ -1,7 +1,7 @@
 """The published environment's HTTP interface: `/`, `/reset`, `/step`, `/state`, `/tasks`, `/grader`, `/execute`, `/leaderboard`.
 
-Bodies are the published ones. In addition each episode has an ``episode_id``, which `/reset` returns and sets as a cookie, so
-that clients never share one. `/reset` and `/step` also speak OpenEnv's bodies, and answer in kind.
+Bodies are the published ones. In addition each episode has an ``episode_id``, which `/reset` returns and sets as a cookie, and
+`/step` repeats, so that clients never share one. `/reset` and `/step` also speak OpenEnv's bodies, and answer in kind.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from querywright.gym.bodies import Body
 from querywright.gym.episodes import Episode
 from querywright.gym.server.requests import (
     COOKIE,
+    HEADER,
     ExecuteBody,
     Refused,
     ResetBody,
@@ -49,8 +50,9 @@ def add_routes(app: FastAPI, service: Service) -> None:
     gym = service.gym
 
     def named(request: Request, given: str | None) -> str:
-        """The episode that a request is about: as it says, or its cookie, or the latest of its client."""
-        episode_id = given or request.cookies.get(COOKIE) or service.latest(default_client(request))
+        """The episode that a request is about: as its body or query says, its header, its cookie, or the latest of its client."""
+        said = given or request.headers.get(HEADER) or request.cookies.get(COOKIE)
+        episode_id = said or service.latest(default_client(request))
         if episode_id is None:
             raise Refused(400, _NO_EPISODE)
         return episode_id
@@ -94,6 +96,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
 
         result, seen = await _run(service, request, advance)
         answer = bodies.step(result, seen)
+        answer["info"]["episode_id"] = episode_id
         if action.nested:
             answer = {"observation": seen, "reward": result.reward.score, "done": result.done, "metadata": answer["info"]}
         return JSONResponse(answer)

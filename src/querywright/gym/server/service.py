@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from querywright.errors import ExaminationFailed, GymError
+from querywright.errors import ExaminationFailed, GymError, GymUnprepared, MissingExtraError
 from querywright.gym.episodes import Gym
 from querywright.gym.examiner import Examiner
 from querywright.gym.fair_pool import FairPool
@@ -30,13 +30,16 @@ RECORDED = "verified"
 
 _MOST_CLIENTS = 10_000
 
+_FOR_OPERATORS = (MissingExtraError,)
+"""Errors that last until whoever runs the server has followed their remedy, and that name neither hidden databases nor files."""
+
 
 def open_service(profile: str = RECORDED, leaderboard: Path | None = None, threads: int = 4) -> Service:
-    """A service with an examiner of its own, metered. ``leaderboard`` is a file; default: one in Querywright's cache folder.
+    """A service with an examiner of its own, metered. ``leaderboard`` is a file; default: that of the settings.
 
     Raises `GymError` for a profile that does not exist, and `DatabaseError` for a file that cannot be used.
     """
-    board = Leaderboard(leaderboard or settings().cache / "gym" / "leaderboard.sqlite")
+    board = Leaderboard(leaderboard or settings().leaderboard)
     with ExitStack() as resources:
         examiner = resources.enter_context(Examiner())
         gym = Gym(examiner, profile, board if profile == RECORDED else None, Meter())
@@ -73,8 +76,8 @@ class Service:
     def submit(self, client: str, function: Callable[..., Result], *arguments: object) -> Future[Result]:
         """``function(*arguments)`` on a thread, when it is the client's turn.
 
-        A future cancelled before its turn never runs. What fails for another reason than a `GymError` is logged, and the client
-        is told no more than `ExaminationFailed`.
+        A future cancelled before its turn never runs. What fails for another reason than a `GymError` is logged. Of that the
+        client is told what whoever runs the server can mend, as `GymUnprepared`, and no more than `ExaminationFailed` otherwise.
         """
         return self._pool.submit(client, _told, function, *arguments)
 
@@ -110,6 +113,9 @@ def _told(function: Callable[..., Result], *arguments: object) -> Result:
         return function(*arguments)
     except GymError:
         raise
+    except _FOR_OPERATORS as error:
+        _LOG.exception("A request failed until this is mended.")
+        raise GymUnprepared(error.message, f"Whoever runs the server can mend that. {error.remedy}".rstrip()) from error
     except Exception as error:
         _LOG.exception("A request failed.")
         raise ExaminationFailed("The query could not be examined.", "Try again.") from error

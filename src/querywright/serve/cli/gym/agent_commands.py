@@ -18,7 +18,7 @@ FamilyOption = Annotated[str | None, typer.Option(help="A family of tasks; see q
 MostOption = Annotated[int | None, typer.Option(min=1, help="So many of them, spread evenly.", rich_help_panel=CHOICE)]
 SeedsOption = Annotated[int, typer.Option(min=1, help="Play each task so many times, with seeds 0, 1, …")]
 StepsOption = Annotated[int | None, typer.Option(min=1, help="Most steps of an episode; default: the task's.")]
-ProfileOption = Annotated[str, typer.Option(help="Profile of rewards: verified or source.")]
+ProfileOption = Annotated[str, typer.Option(help="Profile of rewards: verified, work or source.")]
 UrlOption = Annotated[str | None, typer.Option(help="Play against a server instead of in this process.")]
 ModelOption = Annotated[
     str | None, typer.Option(help="Model to ask; default: QUERYWRIGHT_MODEL or MODEL_NAME.", rich_help_panel=MODEL)

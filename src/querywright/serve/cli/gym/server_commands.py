@@ -19,10 +19,12 @@ def serve(
         list[int] | None, typer.Option(min=0, max=65535, help="Port; repeat to listen on several. Default: 7860.")
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="Rewards: verified, which cannot be gamed, or source, with the published arithmetic.")
+        str, typer.Option(help="Rewards: verified, which cannot be gamed; work, of rows instead of times; source, as published.")
     ] = "verified",
-    threads: Annotated[int, typer.Option(min=1, help="Queries that are checked at once; times are taken one at a time.")] = 4,
-    leaderboard: Annotated[Path | None, typer.Option(help="File of the leaderboard; default: in the cache folder.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Requests worked on side by side; queries are examined one at a time.")] = 4,
+    leaderboard: Annotated[
+        Path | None, typer.Option(help="File of the leaderboard; default: QUERYWRIGHT_LEADERBOARD, or one in the cache folder.")
+    ] = None,
 ) -> None:
     """Serve the environment over HTTP and, where OpenEnv is installed, to its clients; stop with Ctrl-C."""
     from querywright.serve.cli.gym import serving

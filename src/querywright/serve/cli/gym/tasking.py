@@ -6,14 +6,20 @@ import json
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import cast, get_args
 
 from rich.console import Console
 from rich.table import Table
 
 from querywright.errors import InputError
-from querywright.gym.building import build
+from querywright.gym.building import Drafts, build
 from querywright.gym.crew import Crew
+from querywright.gym.drafting import TURN, Drafting
+from querywright.gym.given import Given, digest, read_prompts
+from querywright.gym.shared_databases import SharedDatabases
 from querywright.gym.sources import SOURCES
 from querywright.gym.tasks.driver import tasks
 from querywright.gym.tried import Tried, build_path, read_tried
@@ -44,15 +50,34 @@ def build_tasks(count: int, seed: int, sources: str | None, seconds: float | Non
     for name in chosen:
         if name not in SOURCES:
             raise InputError(f"Tasks cannot be made from {name}.", f"Sources: {', '.join(SOURCES)}.")
-    began, path = time.monotonic(), build_path(seed)
+    drafting = partial(Drafting, seed=seed, sources=tuple(chosen))
+    return _built(build_path(seed), count, TURN * len(chosen), drafting, seconds, processes)
+
+
+def build_given(path: Path, count: int | None, seed: int, seconds: float | None, processes: int | None) -> int:
+    """Certify the prompts of a file as tasks, in the cache, and say of each what came of it."""
+    prompts = read_prompts(path)
+    drafting = partial(Given, seed=seed, prompts=prompts)
+    return _built(build_path(seed, digest(path)), count or len(prompts), TURN, drafting, seconds, processes)
+
+
+def _built(
+    path: Path,
+    count: int,
+    fruitless: int,
+    drafting: Callable[[SharedDatabases], Drafts],
+    seconds: float | None,
+    processes: int | None,
+) -> int:
+    began = time.monotonic()
 
     def stop() -> bool:
         return seconds is not None and time.monotonic() - began >= seconds
 
     known = [tried.task.id for tried in read_tried(path) if tried.task is not None]
-    with Crew(processes or os.cpu_count() or 1, seed, chosen, known) as crew:
-        built = build(path, count, len(chosen), crew.tries, _show, stop)
-    print(f"{len(built)} tasks of seed {seed} in {path}. {_counted(built)}")
+    with Crew(processes or os.cpu_count() or 1, drafting, known) as crew:
+        built = build(path, count, fruitless, crew.tries, _show, stop)
+    print(f"{len(built)} tasks in {path}. {_counted(built)}")
     return 0
 
 
