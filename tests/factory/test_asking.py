@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 
 import pytest
+from chat.scripted_server import Action, ScriptedServer, fails, refuses, says
 
 from querywright.chat.options import ChatOptions
-from querywright.chat.protocol import Message, Reply
-from querywright.errors import BudgetExhausted, ChatUnavailable
-from querywright.factory.asking import Ask, Model
+from querywright.errors import ChatUnavailable
+from querywright.factory.asking import Model, options
 from querywright.factory.drafting import Draft
+from querywright.factory.values import Plan
 from querywright.generation.inject import inject_habits
 from querywright.generation.queries import GeneratedQuery
 from querywright.sql.ddl import schema_of
@@ -25,6 +27,13 @@ SCHEMA = schema_of(
 )
 CLEAN = "SELECT o.id, u.name FROM orders AS o LEFT JOIN users AS u ON u.id = o.user_id WHERE o.amount > 5"
 LOOKUP = "SELECT o.id, (SELECT u.name FROM users AS u WHERE u.id = o.user_id) AS name FROM orders AS o WHERE o.amount > 5"
+OTHER = "SELECT o.id, u.name FROM orders AS o LEFT JOIN users AS u ON o.user_id = u.id AND u.id > 0 WHERE o.amount > 5"
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MODEL", "PROVIDER", "BASE_URL", "API_KEY", "OFFLINE"):
+        monkeypatch.delenv(f"QUERYWRIGHT_{name}", raising=False)
 
 
 def draft() -> Draft:
@@ -35,79 +44,96 @@ def draft() -> Draft:
     return Draft(clean, slow, "train", "decorrelate")
 
 
-def answering(*contents: str) -> tuple[Ask, list[tuple[Sequence[Message], str]]]:
-    """Recorded answers, given out in turn, and what was asked."""
-    asked: list[tuple[Sequence[Message], str]] = []
+@contextmanager
+def answering(*script: Action, alone: bool = False, **choices: object) -> Iterator[tuple[Model, ScriptedServer]]:
+    """A model whose server answers as the script says, at a dollar for a thousand tokens."""
+    with ScriptedServer(script) as server:
+        chat = ChatOptions(model="small-model", base_url=server.url, price=(1000.0, 1000.0), retries=0, **choices)  # type: ignore[arg-type]
+        model = Model(chat, None, alone)
+        yield model, server
+        model.close()
 
-    def ask(messages: Sequence[Message], key: str) -> Reply:
-        asked.append((messages, key))
-        return Reply(contents[len(asked) - 1], "small-model", "stop", 100, 50, 0.002, 1.0)
 
-    return ask, asked
+def whole(sql: str) -> Action:
+    return says(f"```sql\n{sql};\n```", tokens=(1, 1))
 
 
 def test_a_junior_s_query_is_labeled_by_what_can_be_seen_in_it() -> None:
-    ask, asked = answering(f"```sql\n{LOOKUP};\n```")
-    with Model(ChatOptions(), None, ask) as model:
+    with answering(whole(LOOKUP)) as (model, server):
         written = model.junior(draft(), SCHEMA, "7")
     assert written is not None and written.slow.sql == LOOKUP
     assert "correlated_subquery" in written.habits and written.slow.injected == ()
-    messages, key = asked[0]
-    assert key == "7 junior" and "junior developer" in messages[0].content
-    assert "Which orders?" in messages[-1].content and CLEAN not in messages[-1].content
+    assert written.pattern == "decorrelate"
+    assert "junior developer" in server.calls[0].body["messages"][0]["content"]
+    question = server.calls[0].question
+    assert "Which orders?" in question and "in this order: id, name" in question and CLEAN not in question
+    assert "Looks up a value by a subquery that runs for each row." in question
 
 
-def test_an_expert_s_query_is_a_solution_and_sees_what_worked_before() -> None:
-    ask, asked = answering(f"```sql\n{CLEAN}\n```")
-    with Model(ChatOptions(model="small-model"), None, ask) as model:
-        found = model.solution(draft(), SCHEMA, [("SLOW BEFORE", "FAST BEFORE")], "7")
-        assert found is not None and found.candidate.query.sql == CLEAN
-        assert (found.candidate.origin.proposer, found.candidate.origin.model) == ("model", "small-model")
-        assert (model.calls, model.cost) == (1, 0.002)
-    assert [message.content for message in asked[0][0]][1:3] == ["SLOW BEFORE", "FAST BEFORE"]
+def test_a_junior_who_writes_the_clean_query_wrote_nothing_slow() -> None:
+    with answering(whole(CLEAN)) as (model, _):
+        assert model.junior(draft(), SCHEMA, "7") is None
+
+
+def test_an_expert_s_queries_are_solutions_and_it_sees_what_worked_before() -> None:
+    with answering(whole(CLEAN), whole(LOOKUP.replace("5", "6")), whole(CLEAN), whole(OTHER)) as (model, server):
+        found = model.solutions(draft(), SCHEMA, [("SLOW BEFORE", "FAST BEFORE")], "7", 4)
+        assert {one.candidate.query.sql for one in found} == {CLEAN, OTHER, LOOKUP.replace("5", "6")}
+        assert {(one.candidate.origin.proposer, one.candidate.origin.model) for one in found} == {("model", "small-model")}
+        assert (model.spending.calls, model.spending.cost) == (4, pytest.approx(0.008))
+    assert [message["content"] for message in server.calls[0].body["messages"]][1:3] == ["SLOW BEFORE", "FAST BEFORE"]
 
 
 @pytest.mark.parametrize(
-    "content",
+    "answer",
     [
-        "",
-        "I would rather not.",
-        "```sql\nSELECT nothing FROM nowhere\n```",
-        "```sql\nDROP TABLE orders\n```",
-        "```sql\nSELECT\n```",
+        says(""),
+        says("I would rather not."),
+        refuses(),
+        whole("SELECT nothing FROM nowhere"),
+        whole("DROP TABLE orders"),
+        whole("SELECT"),
     ],
 )
-def test_answers_that_cannot_be_used_are_passed_over(content: str) -> None:
-    ask, _ = answering(content, content)
-    with Model(ChatOptions(), None, ask) as model:
+def test_answers_that_cannot_be_used_are_passed_over(answer: Action) -> None:
+    with answering(answer) as (model, _):
         assert model.junior(draft(), SCHEMA, "1") is None
-        assert model.solution(draft(), SCHEMA, (), "1") is None
-        assert model.calls == 2
+        assert model.solutions(draft(), SCHEMA, (), "1", 2) == []
+        assert model.spending.calls == 3 and model.unheard == ""
 
 
 def test_a_junior_s_query_with_more_than_one_answer_is_passed_over() -> None:
-    ask, _ = answering("```sql\nSELECT o.id FROM orders AS o LIMIT 3\n```")
-    with Model(ChatOptions(), None, ask) as model:
+    with answering(whole("SELECT o.id, '' AS name FROM orders AS o LIMIT 3")) as (model, _):
         assert model.junior(draft(), SCHEMA, "1") is None
 
 
 def test_once_the_budget_is_used_up_nothing_is_asked_any_more() -> None:
-    asked: list[str] = []
-
-    def ask(_: Sequence[Message], key: str) -> Reply:
-        asked.append(key)
-        raise BudgetExhausted("no more", "")
-
-    with Model(ChatOptions(), None, ask) as model:
-        assert model.junior(draft(), SCHEMA, "1") is None
-        assert model.solution(draft(), SCHEMA, (), "1") is None
-        assert model.exhausted and asked == ["1 junior"]
+    with answering(whole(CLEAN), max_calls=3) as (model, server):
+        assert len(model.solutions(draft(), SCHEMA, (), "1", 5)) == 1
+        assert len(server.calls) == 3 and model.unheard == ""
+        assert model.junior(draft(), SCHEMA, "2") is None
+        assert len(server.calls) == 3 and "No call of the model is left" in model.unheard
 
 
 def test_a_server_that_is_away_costs_one_query_only() -> None:
-    def ask(_: Sequence[Message], key: str) -> Reply:
-        raise ChatUnavailable("away", "")
+    with answering(fails(503, "asleep"), fails(503, "asleep"), whole(CLEAN)) as (model, _):
+        assert model.solutions(draft(), SCHEMA, (), "1", 2) == [] and "asleep" in model.unheard
+        assert len(model.solutions(draft(), SCHEMA, (), "2", 2)) == 1 and model.unheard == ""
 
-    with Model(ChatOptions(), None, ask) as model:
-        assert model.solution(draft(), SCHEMA, (), "1") is None
-        assert not model.exhausted and model.calls == 0
+
+def test_a_model_that_is_alone_says_that_its_server_is_away() -> None:
+    with answering(fails(503, "asleep"), alone=True) as (model, _), pytest.raises(ChatUnavailable, match="asleep"):
+        model.junior(draft(), SCHEMA, "1")
+
+
+def test_another_question_under_the_same_key_is_asked_anew() -> None:
+    with answering(whole(CLEAN)) as (model, server):
+        for shots in ((), (), [("SLOW", "FAST")]):
+            assert len(model.solutions(draft(), SCHEMA, shots, "1", 1)) == 1
+        assert len(server.calls) == 2
+
+
+def test_engines_share_the_budget() -> None:
+    plan = Plan(engines=("duckdb", "sqlite"), max_cost=3.0, max_calls=5, price=(1.0, 2.0))
+    shares = [options(plan, engine) for engine in plan.engines]
+    assert [one.max_cost for one in shares] == [1.5, 1.5] and [one.max_calls for one in shares] == [3, 2]

@@ -9,14 +9,16 @@ from random import Random
 import pytest
 from command_line import private_machine
 
-from querywright.antipatterns.driver import antipatterns
-from querywright.factory.curing import pattern_for, usual_pattern
+from querywright.antipatterns.driver import antipatterns, habits
+from querywright.factory.curing import pattern_for, pattern_left, usual_pattern
 from querywright.factory.proposing import cured, transforms_of
 from querywright.factory.stock import Stock
 from querywright.factory.values import Order
-from querywright.generation.inject import NEVER
+from querywright.generation.inject import NEVER, Injected
 from querywright.sql.ddl import schema_of
 from querywright.sql.facts import Facts
+from querywright.sql.fingerprint import fingerprint
+from querywright.sql.parse import parse_query
 from querywright.sql.qualify import qualify_text
 from querywright.transforms.driver import transforms
 
@@ -69,6 +71,21 @@ SCHEMA = schema_of(
 )
 def test_the_pattern_is_that_of_the_cure_that_applies(sql: str, habit: str, pattern: str) -> None:
     assert pattern_for((habit,), Facts(qualify_text(sql, SCHEMA, "sqlite"), SCHEMA, "sqlite")) == pattern
+
+
+@pytest.mark.parametrize(
+    ("fast", "pattern"),
+    [
+        ("SELECT o.id, u.name FROM orders AS o LEFT JOIN users AS u ON u.id = o.user_id", "decorrelate|remove_redundant"),
+        ("SELECT DISTINCT o.id, u.name FROM orders AS o LEFT JOIN users AS u ON u.id = o.user_id", "decorrelate"),
+        ("SELECT DISTINCT o.id, (SELECT u.name FROM users AS u WHERE u.id = o.user_id) FROM orders AS o", "semantic_rewrite"),
+    ],
+)
+def test_what_nobody_named_is_called_by_the_habits_that_it_left(fast: str, pattern: str) -> None:
+    sql = "SELECT DISTINCT o.id, (SELECT u.name FROM users AS u WHERE u.id = o.user_id) AS name FROM orders AS o"
+    written, tree = parse_query(sql, "sqlite"), qualify_text(sql, SCHEMA, "sqlite")
+    slow = Injected(sql, tree, fingerprint(tree, "sqlite"), (), tuple(habits(tree, written, SCHEMA, "sqlite")))
+    assert pattern_left(slow, fast, SCHEMA, "sqlite") == pattern
 
 
 def test_slow_queries_of_an_order_differ_and_share_a_clean_one(stock: Stock) -> None:

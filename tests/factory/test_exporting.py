@@ -19,6 +19,7 @@ from querywright.factory.checking import check
 from querywright.factory.exporting import export
 from querywright.factory.folder import read_array, write_array
 from querywright.factory.values import Example, Plan
+from querywright.generation.identity import task_id
 
 EXAMPLES = (example(0), example(1, "sqlite"), indexed(2), example(3, split="test"), example(4, split="validation"))
 
@@ -86,7 +87,14 @@ def test_preferences_hold_the_solution_against_what_failed(folder: Path) -> None
 def test_prompts_carry_the_ids_of_tasks(folder: Path) -> None:
     rows = lines(folder / "prompts.jsonl")
     assert len(rows) == len(EXAMPLES) == len({row["task_id"] for row in rows})
-    assert all(len(row["task_id"]) == 16 for row in rows)
+    assert all(row["task_id"] == task_id(one.fingerprint, one.schema, 0) for row, one in zip(rows, EXAMPLES, strict=True))
+    assert all(row["reference"] and "CREATE INDEX" not in row["reference"] for row in rows)
+
+
+def test_a_query_is_one_prompt_however_many_solutions_it_has(tmp_path: Path) -> None:
+    one = example(1)
+    export([one, replace(one, id="other", solution=replace(one.solution, sql=one.slow))], tmp_path)
+    assert len(lines(tmp_path / "prompts.jsonl")) == 1 and len(lines(tmp_path / "training_data.jsonl")) == 2
 
 
 def test_columns_have_one_type_each(folder: Path) -> None:

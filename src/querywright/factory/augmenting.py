@@ -14,7 +14,7 @@ from random import Random
 
 from querywright.databases.specification import workload_instance
 from querywright.engines.session import Session
-from querywright.errors import DatabaseError, QueryError
+from querywright.errors import DatabaseError, QueryError, QuerywrightError
 from querywright.factory.constants import other_constants
 from querywright.factory.rechecking import recheck
 from querywright.factory.renaming import VARIANTS, Renaming, renamed_index, renamed_question, renamed_sql, renaming
@@ -80,7 +80,7 @@ class Augmenter:
         try:
             renamed, own = self._replicas.opened(example.database, names)
             found = recheck(renamed, own, variant.slow, variant.solution.sql, variant.solution.statements, self._replicas.host)
-        except DatabaseError as error:
+        except QuerywrightError as error:  # such as a type that a table under other names cannot have
             found_reason = error.message
         else:
             found_reason = found.reason

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from querywright.factory.exporting import FILES, Exported
+from querywright.factory.folder import writing_here
 from querywright.factory.values import Plan
 from querywright.runs.files import write_text
 from querywright.scoring.readability import WEIGHTS
@@ -21,8 +22,9 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 
 def write_card(out: Path, exported: Exported, plans: Sequence[Plan], metrics: Sequence[Mapping[str, Any]]) -> None:
     """Write ``README.md`` and its pictures beside the exported files."""
-    pictures = exported.statistics.draw(out)
-    write_text(out / "README.md", card(exported, plans, metrics, [path.name for path in pictures]))
+    with writing_here():
+        pictures = exported.statistics.draw(out)
+        write_text(out / "README.md", card(exported, plans, metrics, [path.name for path in pictures]))
 
 
 def card(exported: Exported, plans: Sequence[Plan], metrics: Sequence[Mapping[str, Any]], pictures: Sequence[str]) -> str:
@@ -33,6 +35,9 @@ def card(exported: Exported, plans: Sequence[Plan], metrics: Sequence[Mapping[st
     seconds = sum(float(one.get("seconds", 0)) for one in metrics)
     cost = sum(float(one.get("cost_usd", 0)) for one in metrics)
     calls = sum(int(one.get("model_calls", 0)) for one in metrics)
+    made_from = sum(int(one.get("slow_queries_tried", 0)) for one in metrics)
+    kept = sum(int(one.get("fates", {}).get("kept", 0)) for one in metrics)
+    originals = max(1, total - exported.statistics.variants)
     engines = ", ".join(dict.fromkeys(engine for plan in plans for engine in plan.engines))
     files = "\n".join(f"| {name} | {count:,} |" for name, count in exported.files.items())
     shown = "\n".join(f"![{name.removesuffix('.svg').replace('_', ' ')}]({name})" for name in pictures)
@@ -68,7 +73,8 @@ how well the query reads: {", ".join(f"{part} {weight:g}" for part, weight in WE
 | --- | --- |
 | System | {platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()} |
 | Time | {seconds / 60:,.1f} minutes |
-| Model calls | {calls:,} for ${cost:.2f} |
+| Slow queries tried | {made_from:,}, of which {kept / max(1, made_from):.1%} became examples |
+| Model calls | {calls:,} for ${cost:.2f}, ${cost / originals:.5f} an example before variants |
 
 ## Files
 

@@ -8,10 +8,12 @@ from querywright.factory.definitions import definitions
 from querywright.sql.parse import parse_query
 from querywright.sql.schema import Schema
 
-SYSTEM = (
+REWRITING = (
     "You make SQL queries faster. You get a {engine} schema and a slow query. Answer with one query that returns exactly the "
-    "same rows and columns and is faster, and with nothing else. Where an index is needed, put its CREATE INDEX statement first."
+    "same rows and columns and is faster, and with nothing else."
 )
+SYSTEM = REWRITING + " Where an index is needed, put its CREATE INDEX statement first."
+"""What training data begins with; who is asked for rewrites alone hears the first part."""
 
 _ENGINES = {"duckdb": "DuckDB", "sqlite": "SQLite"}
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import cache
 
-from querywright.antipatterns.driver import antipatterns
+from querywright.antipatterns.driver import antipatterns, habits
 from querywright.factory.features import pattern_of
+from querywright.generation.inject import Injected
 from querywright.sql.facts import Facts
+from querywright.sql.parse import parse_query
+from querywright.sql.qualify import qualify
+from querywright.sql.schema import Schema
 from querywright.transforms.driver import transforms
 from querywright.transforms.protocol import Site
 
@@ -34,6 +38,16 @@ def pattern_for(injected: Sequence[str], slow: Facts) -> str:
     slow.complete_types()
     known = transforms(slow.dialect)
     return _pattern(injected, [_cure(cures()[habit], known, slow) for habit in injected if cures().get(habit)])
+
+
+def pattern_left(slow: Injected, fast: str, schema: Schema, dialect: str) -> str:
+    """The pattern of the query ``fast`` as a solution: that of the habits which the ``slow`` one shows and it does not.
+
+    For queries that nobody put habits into, and for solutions that name no transforms.
+    """
+    written = parse_query(fast, dialect)
+    kept = {habit.antipattern for habit in habits(qualify(written, schema, dialect), written, schema, dialect)}
+    return pattern_for([name for name in slow.labels if name not in kept], Facts(slow.tree, schema, dialect))
 
 
 def _cure(names: Sequence[str], known: Collection[str], slow: Facts) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 from querywright.advise.candidates import propose_indexes
 from querywright.advise.trial import try_indexes
-from querywright.errors import ExecutionError
+from querywright.errors import DatabaseError, ExecutionError
+from querywright.factory.curing import pattern_left
 from querywright.factory.drafting import Draft
-from querywright.factory.features import difficulty, pattern_of, table_count
-from querywright.factory.proposing import REFERENCE, transforms_of
+from querywright.factory.features import FEATURES, difficulty, features, pattern_of, table_count
+from querywright.factory.proposing import MODEL, REFERENCE, transforms_of
 from querywright.factory.stock import Stock
 from querywright.factory.values import Example, Order, Plan, Solution, Try
 from querywright.generation.identity import skeleton, task_id
@@ -26,6 +27,7 @@ from querywright.scoring.readability import readability
 from querywright.scoring.reward import band, reward
 from querywright.sql.facts import Facts
 from querywright.sql.parse import parse_query
+from querywright.sql.qualify import qualify_text
 from querywright.values import Candidate, Grade, Origin, Query, Run, Timing
 from querywright.verification.verdicts import Verifier
 from querywright.workers import timing_lock
@@ -36,6 +38,7 @@ CLOSE = 0.03
 AGREEING = 1.25
 """Two measurements of a speedup that differ by less need no third one."""
 
+_PAIR = range(1, 2)
 MOST_PAIRS = 4
 """So many pairs of runs decide whether they agree or not."""
 
@@ -122,10 +125,10 @@ class Examiner:
         judged, fate = 1, trial.said.fate
         for solution in self._solutions(case, slow):
             judged += 1
-            if solution.reward < self._plan.threshold:
+            if not solution.speedup or solution.reward < self._plan.threshold:  # what was refuted was not measured
                 rejected.append(solution)
                 fate = "not verified" if solution.grade not in ACCEPTED else fate
-            elif {_pattern(trial.draft, solution), band(solution.speedup)} & order.closed:
+            elif {_pattern(trial, solution), band(solution.speedup)} & order.closed:
                 fate = "quota"
             else:
                 accepted.append(solution)
@@ -152,7 +155,8 @@ class Examiner:
             yield self._rewritten(case, slow, proposal, expected)
 
     def _with_indexes(self, case: StepCase, slow: _Slow) -> Solution | None:
-        """The slow query as it is, with indexes; None where there are none that help, or they cannot be built."""
+        """The slow query as it is, with indexes; None where there are none that help, they cannot be built, or the
+        database cannot be copied."""
         draft, bench = slow.trial.draft, slow.trial.bench
         indexes = propose_indexes(Facts(draft.slow.tree, bench.database.schema, draft.clean.dialect), 1)
         if not indexes:
@@ -161,7 +165,7 @@ class Examiner:
         unchanged = Candidate(draft.query, draft.query.fingerprint)
         try:
             tried = try_indexes(own, unchanged, indexes, self._stock.host, self._stock.limits)
-        except ExecutionError:
+        except (ExecutionError, DatabaseError):
             return None
         if tried.timing is None:
             return None
@@ -195,7 +199,7 @@ class Examiner:
         with timing_lock():
             before, after = list[Run](), list[Run]()
             while True:
-                pair = case.clock.step(slow.query, query, [slow.run], first, LEAST_BAND, 1)
+                pair = case.clock.step(slow.query, query, [slow.run], first, LEAST_BAND, _PAIR)
                 before, after = [*before, *pair.original], [*after, *pair.candidate]
                 timing = case.clock.fastest(before, after, LEAST_BAND, stopped=pair.ratio == 0)
                 if timing.ratio == 0 or len(after) >= MOST_PAIRS or 1 / AGREEING < timing.ratio / expected < AGREEING:
@@ -204,8 +208,11 @@ class Examiner:
 
     def _example(self, trial: Trial, solution: Solution, rejected: Sequence[Solution]) -> Example:
         draft, schema = trial.draft, trial.bench.database.schema
-        dialect, used = draft.clean.dialect, trial.said.features
-        tables = table_count(Facts(draft.slow.tree, schema, dialect))
+        dialect = draft.clean.dialect
+        slow = Facts(draft.slow.tree, schema, dialect)
+        fast = Facts(qualify_text(solution.sql, schema, dialect, draft.slow.tree.named_selects), schema, dialect)
+        shown = {*features(slow), *features(fast)}
+        used, tables = tuple(name for name in FEATURES if name in shown), table_count(slow)
         specification = trial.bench.database.specification
         return Example(
             id=task_id(f"{draft.slow.fingerprint}:{solution.text}", specification, self._plan.seed),
@@ -219,11 +226,11 @@ class Examiner:
             clean=draft.clean.sql,
             solution=solution,
             fingerprint=draft.slow.fingerprint,
-            family=skeleton(draft.slow.tree, dialect),
+            family=skeleton(draft.slow.tree),
             split=draft.split,
             habits=draft.habits,
             injected=draft.slow.injected,
-            pattern=_pattern(draft, solution),
+            pattern=_pattern(trial, solution),
             features=used,
             tables=tables,
             difficulty=difficulty(used, tables, len(draft.slow.injected)),
@@ -256,8 +263,11 @@ def _rejected(proposal: Proposal) -> Solution:
     )
 
 
-def _pattern(draft: Draft, solution: Solution) -> str:
-    """The kind of optimization; that of the clean query is what cures the habits that were put in."""
+def _pattern(trial: Trial, solution: Solution) -> str:
+    """The kind of optimization; that of the clean query is what cures the habits that were put in, that of a model's answer what
+    cures those that it left."""
     if solution.proposer == REFERENCE:
-        return draft.pattern
+        return trial.draft.pattern
+    if solution.proposer == MODEL:
+        return pattern_left(trial.draft.slow, solution.sql, trial.bench.database.schema, trial.draft.clean.dialect)
     return pattern_of(solution.transforms, bool(solution.statements))

@@ -111,14 +111,16 @@ def preferences(example: Example, schema: Schema) -> Iterator[dict[str, Any]]:
 
 
 def task(example: Example, schema: Schema, seed: int) -> dict[str, Any]:
-    """The prompt with the id of its task in the environment."""
+    """The prompt with the id of its task in the environment, once ``qw gym tasks build --from`` has certified it there."""
     return {
         "prompt": prompt(example, schema),
-        "task_id": task_id(example.fingerprint, example.database, seed),
+        "task_id": task_id(example.fingerprint, example.schema, seed),
+        "question": example.question,
         "engine": example.engine,
         "database": example.database,
         "slow": example.slow,
-        "reference": example.solution.text,
+        "clean": example.clean,
+        "reference": example.clean if example.solution.statements else example.solution.sql,
         "speedup": float(example.solution.speedup),
         "split": example.split,
     }
@@ -126,7 +128,7 @@ def task(example: Example, schema: Schema, seed: int) -> dict[str, Any]:
 
 def export(examples: Iterable[Example], out: Path, seed: int = 0, watch: Callable[[int], None] | None = None) -> Exported:
     """Write all files into the folder ``out``; raises `RunError` where that cannot be done."""
-    statistics, counts = Statistics(), dict[str, int]()
+    statistics, counts, identities = Statistics(), dict[str, int](), set[str]()
     try:
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack, Replicas(rows=1000) as replicas:
@@ -141,8 +143,10 @@ def export(examples: Iterable[Example], out: Path, seed: int = 0, watch: Callabl
                 if example.split == "train":
                     _write(files, counts, CONVERSATIONS, [{"messages": [*prompt(example, schema), answer(example.solution)]}])
                     _write(files, counts, "preferences", preferences(example, schema))
-                if not example.origin:
-                    _write(files, counts, "prompts", [task(example, schema, seed)])
+                prompted = task(example, schema, seed)
+                if not example.origin and prompted["task_id"] not in identities:
+                    identities.add(prompted["task_id"])
+                    _write(files, counts, "prompts", [prompted])
                 if watch is not None:
                     watch(statistics.total)
         for name, count in counts.items():
@@ -168,7 +172,11 @@ def _to_parquet(source: Path, target: Path) -> None:
 
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = true")
-        connection.execute(
-            f"COPY (FROM read_json({literal(source)}, format = 'newline_delimited', sample_size = -1, "
-            f"maximum_object_size = 33554432)) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        try:
+            connection.execute(
+                f"COPY (FROM read_json({literal(source)}, format = 'newline_delimited', sample_size = -1, "
+                f"maximum_object_size = 33554432)) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
+            )
+        except duckdb.OperationalError as error:
+            said = str(error).partition("\n")[0]
+            raise RunError(f"{target} cannot be written: {said}", "Free space there, or name another folder.") from error

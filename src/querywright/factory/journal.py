@@ -62,8 +62,13 @@ class Journal:
             ) from error
 
     def sync(self) -> None:
-        """Put everything on the disk."""
-        os.fsync(self._file.fileno())
+        """Put everything on the disk; raises `RunError` where that fails."""
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise RunError(
+                f"{self.path} cannot be written: {error.strerror}.", "Free space there, then run the same command to go on."
+            ) from error
 
 
 def products(path: Path) -> Iterator[Product]:

@@ -7,26 +7,36 @@ steering of the orders, and the pool of examples that a model is shown.
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from querywright.errors import StatementTimeout, WorkerLost
-from querywright.factory.folder import all_examples, journal_of, settle_plan, stage_folder, write_array, write_metrics
+from querywright.chat.recording import Recording
+from querywright.errors import RunError, StatementTimeout, WorkerLost
+from querywright.factory.asking import longest_s
+from querywright.factory.folder import (
+    all_examples,
+    journal_of,
+    settle_plan,
+    stage_folder,
+    write_array,
+    write_metrics,
+    write_object,
+)
 from querywright.factory.journal import Journal, examples, products
 from querywright.factory.metrics import Metrics
 from querywright.factory.pool import Pool
 from querywright.factory.quotas import Quotas
 from querywright.factory.steering import Steering
-from querywright.factory.stock import DOMAINS
+from querywright.factory.stock import DOMAINS, open_all
 from querywright.factory.values import Example, Order, Plan, Product, Try
 from querywright.factory.workshop import Workshop, make
-from querywright.runs.files import write_json
 from querywright.workers import Worker
 
 CHECKPOINT_EVERY = 10
@@ -43,11 +53,19 @@ _TRIED_S = 20.0
 _STAY_S = 120.0
 """How far an engine may be ahead before a line leaves it: a process for another one has to start, and to open databases."""
 
+MOST_FAILED = 25
+"""So many orders of an engine that fail one after the other end the run: something is wrong that the next ones cannot know of."""
+
+_AGAIN_S = 0.1
+
 RENEWED_AFTER = 500
 """Orders after which the processes of a line are ended, and new ones started: what parsers and engines keep does not add up."""
 
 Watch = Callable[[Metrics, Product], None]
 """Is told of every order that is done."""
+
+Tell = Callable[[str], None]
+"""Is told once for each engine that the model cannot be asked."""
 
 
 @dataclass
@@ -58,6 +76,7 @@ class _State:
     steering: dict[str, Steering] = field(default_factory=dict)
     pool: Pool = field(default_factory=Pool)
     next_number: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
     missing: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
@@ -68,6 +87,7 @@ class _State:
         for product in products(journal):
             state.note(product)
             done.setdefault(product.order.engine, set()).add(product.order.number)
+        state.failed.clear()  # what was wrong then may be mended now
         for engine, numbers in done.items():
             state.next_number[engine] = max(numbers, default=-1) + 1
             state.missing[engine] = sorted(set(range(state.next_number[engine])) - numbers, reverse=True)
@@ -76,6 +96,8 @@ class _State:
     def note(self, product: Product) -> None:
         self.metrics.add(product)
         self.steering[product.order.engine].note(product)
+        engine = product.order.engine
+        self.failed[engine] = self.failed.get(engine, 0) + 1 if product.fate == "failed" else 0
         for example in product.examples:
             self.pool.add(example)
 
@@ -88,8 +110,8 @@ class _State:
         order = replace(order, sharing=self.metrics.sharing)
         if "model" not in plan.proposers:
             return order
-        shown = [(one.slow, one.solution.text) for one in self.pool.examples(engine)[:_SHOTS]]
-        return replace(order, shots=tuple(shown))
+        shown = [(one.slow, one.solution.sql) for one in self.pool.examples(engine) if not one.solution.statements]
+        return replace(order, shots=tuple(shown[:_SHOTS]))
 
     def engine(self, plan: Plan, last: str, working: Sequence[str]) -> str:
         """The engine that a line works on next, which worked on ``last``: the more examples one makes in a second, the more time
@@ -131,73 +153,144 @@ class _State:
         return replace(one, examples=tuple(kept), fate="kept" if kept else "quota")
 
 
-def run(plan: Plan, folder: Path, watch: Watch | None = None) -> dict[str, Any]:
+def run(plan: Plan, folder: Path, watch: Watch | None = None, tell: Tell | None = None) -> dict[str, Any]:
     """Make examples in ``folder`` until the plan is fulfilled, and return the metrics; goes on where an earlier run stopped.
 
-    Raises `RunError` where the folder cannot be written or belongs to another plan, and `DatabaseError` where a database cannot
-    be opened. Whatever ends it, completed orders are in the journal; a later call goes on from there.
+    Where a model is the only one that solves, the end of its budget ends the run as well, and `ChatUnavailable` is raised where
+    its server is away. Raises `ChatRefused` where no model can be asked at all.
+
+    Raises `RunError` where the folder cannot be written or belongs to another plan, or too many orders fail, and `DatabaseError`
+    where a database cannot be opened. Whatever ends it, completed orders are in the journal; a later call goes on from there.
     """
     place = stage_folder(folder, plan.stage)
     with Journal(journal_of(folder, plan.stage)) as journal:
         plan = settle_plan(folder, plan)
         state = _State.of(plan, journal.path)
         try:
-            for product in _products(plan, state, place):
-                journal.add(product)
-                state.note(product)
-                if watch is not None:
-                    watch(state.metrics, product)
-                _maximize(plan, state, place, journal)
-        finally:
-            _conclude(plan, state, folder, journal)
-    return state.metrics.summary(_iterations(plan, state), len(plan.engines))
+            if not state.metrics.orders:
+                open_all(plan.engines, plan.databases, plan.seed)
+            with closing(_products(plan, state, place, tell or _nobody)) as made:
+                for product in made:
+                    journal.add(product)
+                    state.note(product)
+                    if watch is not None:
+                        watch(state.metrics, product)
+                    _maximize(plan, state, place, journal)
+                    _stopped_where_all_fails(state, product)
+        except BaseException as error:
+            try:
+                _conclude(plan, state, folder, journal)
+            except RunError as further:  # the first error says what to do
+                error.add_note(further.message)
+            raise
+        _conclude(plan, state, folder, journal)
+    return state.metrics.summary(_iterations(plan, state))
 
 
-def _products(plan: Plan, state: _State, place: Path) -> Iterator[Product]:
+def _stopped_where_all_fails(state: _State, product: Product) -> None:
+    engine = product.order.engine
+    if state.failed[engine] >= MOST_FAILED:
+        raise RunError(
+            f"{MOST_FAILED} orders of {engine} in a row failed, the last one with: {product.tries[-1].reason}",
+            f"See to that, such as to a full {tempfile.gettempdir()}, then run the same command to go on.",
+        )
+
+
+def _products(plan: Plan, state: _State, place: Path, tell: Tell) -> Generator[Product]:
     """What comes of the orders, in the order of completion; there are as many lines of work as engines."""
-    began = time.monotonic()
+    began = told = time.monotonic()
     with _lines(plan, place) as lines, ThreadPoolExecutor(len(lines)) as threads:
         working: dict[Future[Product], tuple[int, str]] = {}
         last, served = list(plan.engines), [0] * len(lines)
-        while True:
-            for number in {*range(len(lines))} - {number for number, _ in working.values()}:
-                if _wanted(plan, state, time.monotonic() - began):
-                    engine = state.engine(plan, last[number], [engine for _, engine in working.values()])
-                    worn = served[number] >= RENEWED_AFTER and "model" not in plan.proposers  # whose costs are counted there
-                    if engine != last[number] or worn:
-                        lines[number][last[number]].close()  # a line holds the processes of one engine, and starts new ones again
-                        last[number], served[number] = engine, 0
-                    served[number] += 1
-                    order = state.order(plan, engine)
-                    working[threads.submit(_made, lines[number][engine], order)] = number, engine
-            if not working:
-                return
-            for future in wait(working, return_when=FIRST_COMPLETED).done:
-                del working[future]
-                yield state.admitted(plan, future.result())
+        unheard = set[str]()
+        try:
+            while True:
+                for number in {*range(len(lines))} - {number for number, _ in working.values()}:
+                    ended = plan.alone and last[number] in unheard
+                    if not ended and _wanted(plan, state, time.monotonic() - began):
+                        engine = state.engine(plan, last[number], [engine for _, engine in working.values()])
+                        if engine != last[number] or served[number] >= RENEWED_AFTER:
+                            lines[number][last[number]].close()  # a line holds the processes of one engine
+                            last[number], served[number] = engine, 0
+                        served[number] += 1
+                        order = state.order(plan, engine)
+                        made = threads.submit(_made, lines[number][engine], order, _limit_s(plan), _recording(place, engine))
+                        working[made] = number, engine
+                if not working:
+                    return
+                for future in wait(working, return_when=FIRST_COMPLETED).done:
+                    del working[future]
+                    product, before, told = _result(future), told, time.monotonic()
+                    if product.unheard and product.order.engine not in unheard:
+                        unheard.add(product.order.engine)
+                        tell(_unheard(plan, product))
+                    if product.unheard and plan.alone:
+                        state.metrics.pay(product)
+                        continue  # the order is made again when the run goes on
+                    yield replace(state.admitted(plan, product), elapsed=round(told - before, 4))
+        finally:
+            _kill(lines, working)
 
 
-def _made(worker: Worker, order: Order) -> Product:
+def _result(future: Future[Product]) -> Product:
     try:
-        return worker.call(make, order, limit_s=_ORDER_LIMIT_S)
+        return future.result()
+    except OSError as error:
+        raise RunError(
+            f"An order cannot be carried out: {error.strerror or error}.",
+            f"Free space in {tempfile.gettempdir()}, then run the same command to go on.",
+        ) from error
+
+
+def _kill(lines: Sequence[Mapping[str, Worker]], working: Iterable[Future[Product]]) -> None:
+    """What is under way when a run is broken off is not waited for; nor is a process that was just about to start."""
+    left = wait(working, timeout=0).not_done
+    while left:
+        for line in lines:
+            for worker in line.values():
+                worker.kill()
+        left = wait(left, timeout=_AGAIN_S).not_done
+
+
+def _nobody(_: str) -> None:
+    """Is told nothing."""
+
+
+def _unheard(plan: Plan, product: Product) -> str:
+    ended = "What was made is kept; the same command goes on, with a higher --max-cost or --max-calls."
+    then = ended if plan.alone else "Orders go on without it."
+    return f"{product.order.engine}: the model cannot be asked. {product.unheard.rstrip('.')}. {then}"
+
+
+def _limit_s(plan: Plan) -> float:
+    return _ORDER_LIMIT_S + (longest_s() if "model" in plan.proposers else 0.0)
+
+
+def _recording(place: Path, engine: str) -> Path:
+    """The file of a model's answers."""
+    return place / f"model_{engine}.jsonl"
+
+
+def _made(worker: Worker, order: Order, limit_s: float, recording: Path) -> Product:
+    try:
+        return worker.call(make, order, limit_s=limit_s)
     except (StatementTimeout, WorkerLost) as error:
-        return Product(order, (Try("failed", reason=error.message),))
+        paid = Recording(recording).spending()  # the answers of an order that is lost were paid for all the same
+        return Product(order, (Try("failed", reason=error.message),), calls=paid.calls, cost=paid.cost)
 
 
 @contextmanager
 def _lines(plan: Plan, place: Path) -> Iterator[list[dict[str, Worker]]]:
     """Workers for each engine, one for each line of work; a worker's process starts with its first order."""
     lines = [
-        {engine: Worker(partial(Workshop, engine, plan, place / f"model_{engine}.jsonl")) for engine in plan.engines}
+        {engine: Worker(partial(Workshop, engine, plan, _recording(place, engine))) for engine in plan.engines}
         for _ in plan.engines
     ]
-    with ExitStack() as closing, ExitStack() as killing:  # what is under way is not waited for when a run is broken off
+    with ExitStack() as stack:
         for line in lines:
             for worker in line.values():
-                closing.callback(worker.close)
-                killing.callback(worker.kill)
+                stack.enter_context(worker)
         yield lines
-        killing.pop_all()
 
 
 def _wanted(plan: Plan, state: _State, seconds: float) -> bool:
@@ -218,15 +311,15 @@ def _maximize(plan: Plan, state: _State, place: Path, journal: Journal) -> None:
     iterations = _iterations(plan, state)
     journal.sync()
     due = iterations % CHECKPOINT_EVERY == 0
-    write_metrics(place, state.metrics.summary(iterations, len(plan.engines)), iterations if due else None)
+    write_metrics(place, state.metrics.summary(iterations), iterations if due else None)
     if due:
-        write_json(place / "pool.json", state.pool.summary())
+        write_object(place / "pool.json", state.pool.summary())
 
 
 def _conclude(plan: Plan, state: _State, folder: Path, journal: Journal) -> None:
     journal.sync()
     place = stage_folder(folder, plan.stage)
-    write_metrics(place, state.metrics.summary(_iterations(plan, state), len(plan.engines)))
-    write_json(place / "pool.json", state.pool.summary())
+    write_metrics(place, state.metrics.summary(_iterations(plan, state)))
+    write_object(place / "pool.json", state.pool.summary())
     write_array(place / "training_data.json", examples(journal.path))
     write_array(folder / "combined" / "training_data.json", all_examples(folder))

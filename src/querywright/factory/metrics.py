@@ -20,7 +20,8 @@ _MEBIBYTE = 1 << 20
 @dataclass
 class Metrics:
     """What was counted. ``slow`` and ``fast`` are the fingerprints of the examples' queries, ``held_out`` says of each family of
-    slow queries whether it is held out, ``cpu_s`` is by engine."""
+    slow queries whether it is held out, ``cpu_s`` is by engine; ``seconds`` are those of the run, of all its processes together
+    where it was broken off and went on."""
 
     quotas: Quotas = field(default_factory=Quotas)
     orders: int = 0
@@ -40,22 +41,27 @@ class Metrics:
     capped: int = 0
     lowest: float = math.inf
     highest: float = 0.0
-    calls: int = 0
-    cost: float = 0.0
+    calls: Counter[str] = field(default_factory=Counter)
+    cost: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, product: Product) -> None:
         """Count an order that is done."""
         self.orders += 1
-        self.seconds += product.seconds
+        self.seconds += product.elapsed
         self.cpu_s[product.order.engine] += product.cpu_s
-        self.calls += product.calls
-        self.cost += product.cost
+        self.pay(product)
         for one in product.tries:
             self.queries += 1
             self.judged += one.judged
             self.fates[one.fate] += 1
             for example in one.examples:
                 self._add(example)
+
+    def pay(self, product: Product) -> None:
+        """Take over what a model has cost by now."""
+        engine = product.order.engine
+        self.calls[engine] = max(self.calls[engine], product.calls)
+        self.cost[engine] = max(self.cost[engine], product.cost)
 
     def _add(self, example: Example) -> None:
         solution = example.solution
@@ -65,7 +71,7 @@ class Metrics:
         self.proposers[solution.proposer] += 1
         self.slow.add(f"{example.engine}:{example.fingerprint}")
         self.fast.add(f"{example.engine}:{solution.fingerprint}:{';'.join(solution.statements)}")
-        self.held_out[f"{example.engine}:{example.family}"] = example.split != "train"
+        self.held_out[example.family] = example.split != "train"
         self.rewards += solution.reward
         self.squares += solution.reward**2
         self.capped += solution.speedup >= CAP
@@ -88,15 +94,15 @@ class Metrics:
 
     def leaks(self, example: Example) -> bool:
         """Whether the example's family is on the other side of the split already."""
-        side = self.held_out.get(f"{example.engine}:{example.family}")
+        side = self.held_out.get(example.family)
         return side is not None and side != (example.split != "train")
 
-    def summary(self, iterations: int, lines: int) -> dict[str, Any]:
-        """Everything as JSON values; ``lines`` is the number of processes that worked side by side."""
+    def summary(self, iterations: int) -> dict[str, Any]:
+        """Everything as JSON values."""
         count = self.examples
         mean = self.rewards / count if count else 0.0
         spread = math.sqrt(max(0.0, self.squares / count - mean**2)) if count else 0.0
-        seconds, cpu_s = self.seconds / max(1, lines), sum(self.cpu_s.values())
+        cpu_s = sum(self.cpu_s.values())
         return {
             "examples": count,
             "iterations": iterations,
@@ -110,13 +116,13 @@ class Metrics:
             "reward_deviation": _rounded(spread),
             "share_at_the_cap": _rounded(self.capped / count if count else 0.0),
             "speedup_range": [_rounded(self.lowest), _rounded(self.highest)] if count else [],
-            "seconds": _rounded(seconds),
+            "seconds": _rounded(self.seconds),
             "cpu_seconds": _rounded(cpu_s),
-            "examples_an_hour": _rounded(3600 * count / seconds if seconds else 0.0),
+            "examples_an_hour": _rounded(3600 * count / self.seconds if self.seconds else 0.0),
             "cpu_ms_an_example": _rounded(1000 * cpu_s / count if count else 0.0),
-            "model_calls": self.calls,
-            "cost_usd": _rounded(self.cost),
-            "peak_memory_mib": _rounded(_peak_bytes() / _MEBIBYTE),
+            "model_calls": self.calls.total(),
+            "cost_usd": _rounded(sum(self.cost.values())),
+            "main_process_peak_mib": _rounded(_peak_bytes() / _MEBIBYTE),
             "fates": _counts(self.fates),
             "engines": _counts(self.engines),
             "schemas": _counts(self.quotas.schemas),

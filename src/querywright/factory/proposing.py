@@ -21,6 +21,9 @@ from querywright.values import Candidate, Origin, Query, Step
 REFERENCE = "reference"
 """The proposer of the clean query, which a person would have written in the first place."""
 
+MODEL = "model"
+"""The proposer of what a model answers."""
+
 _FOLLOWING = ("push_join_keys_down", "merge_derived_table", "eliminate_left_join")
 """What tidies up behind a cure: a subquery that became a derived table takes the keys that it is joined by."""
 

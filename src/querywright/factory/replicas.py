@@ -22,7 +22,7 @@ from querywright.engines.session import Host, Session
 from querywright.factory.definitions import definition
 from querywright.factory.renaming import Renaming, renamed_schema
 from querywright.sql.schema import Schema
-from querywright.workloads.driver import FILE_SUFFIX, Instance
+from querywright.workloads.driver import FILE_SUFFIX, Instance, build
 
 _OPEN = 6
 
@@ -90,7 +90,7 @@ class Replicas:
         if isinstance(meant, str):
             return open_database(meant)
         path = self._new_file(meant.engine)
-        meant.workload.build(path, meant.engine, meant.parameters, silent)
+        build(meant, path, silent)
         return self._described(Location(meant.engine, str(path)), meant.label, Schema(meant.workload.tables(meant.parameters)))
 
     def _renamed(self, meant: Instance | str, names: Renaming) -> Database:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.tokenizer_core import TokenType
 
 from querywright.factory.charts import write_chart
 from querywright.factory.features import FEATURES
@@ -13,6 +18,9 @@ from querywright.factory.values import CURRICULUM, Example
 from querywright.scoring.reward import band, band_names
 
 _REWARD_BINS = 20
+_CLAUSES = {"WHERE": TokenType.WHERE, "JOIN": TokenType.JOIN, "GROUP BY": TokenType.GROUP_BY, "DISTINCT": TokenType.DISTINCT}
+_BEFORE_ALL = {TokenType.SELECT, TokenType.DISTINCT, TokenType.COMMA, TokenType.DOT}
+"""What stands before the ``*`` of ``SELECT *`` and of no other one."""
 
 
 @dataclass
@@ -48,6 +56,7 @@ class Statistics:
         self.readability_gain += solution.readability - example.slow_readability
         rows = f"{CURRICULUM[example.tier]:,} rows" if example.tier < len(CURRICULUM) else "own data"
         for name, values in (
+            ("stage", [f"{example.stage}, variants" if example.origin else f"{example.stage}"]),
             ("engine", [example.engine]),
             ("schema", [example.schema]),
             ("split", [example.split]),
@@ -57,11 +66,26 @@ class Statistics:
             ("proposer", [solution.proposer]),
             ("speedup", [band(solution.speedup)]),
             ("feature", example.features),
+            ("clause", _clauses(example)),
             ("difficulty", [example.difficulty]),
             ("size", [rows]),
             ("shape", [example.shape]),
         ):
             self.counts.setdefault(name, Counter()).update(values)
+
+    def summary(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        count = max(1, self.total)
+        return {
+            "examples": self.total,
+            "variants": self.variants,
+            "unique_slow_queries": round(len(self.slow) / count, 4),
+            "unique_fast_queries": round(len(self.fast) / count, 4),
+            "mean_reward": round(self.reward_sum / count, 4),
+            "mean_readability_gain": round(self.readability_gain / count, 4),
+            "counts": {title: dict(values) for title, values in self.histograms.items()},
+            "by": {name: _sorted(values) for name, values in self.counts.items()},
+        }
 
     @property
     def histograms(self) -> Mapping[str, Mapping[str, int]]:
@@ -110,6 +134,17 @@ class Statistics:
             write_chart(path, title, counts)
             paths.append(path)
         return paths
+
+
+def _clauses(example: Example) -> list[str]:
+    """What the slow query is written with; ``CREATE INDEX`` where its solution begins so."""
+    kinds = [token.token_type for token in Dialect.get_or_raise(example.engine).tokenize(example.slow)]
+    all_columns = any(kind is TokenType.STAR and before in _BEFORE_ALL for before, kind in pairwise(kinds))
+    return [
+        *(name for name, kind in _CLAUSES.items() if kind in kinds),
+        *(["SELECT *"] if all_columns else []),
+        *(["CREATE INDEX"] if example.solution.statements else []),
+    ]
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
-from itertools import count
+from itertools import count, product
 
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
@@ -109,6 +111,16 @@ class Stock:
         """End the worker process."""
         self.scratch.close()
         self.host.close()
+
+
+def open_all(engines: Iterable[str], databases: Iterable[str], seed: int) -> None:
+    """Open the user's own databases once before there is any work on them.
+
+    Raises `DatabaseError` for one that cannot be opened, and `InputError` for one over which no query can be drawn.
+    """
+    for engine, schema in product(engines, databases):
+        with closing(Stock(engine, seed)) as stock:
+            stock.drafter(schema)
 
 
 def _is_domain(schema: str) -> bool:

@@ -16,6 +16,7 @@ from decimal import Decimal
 from sqlglot import exp
 
 from querywright.databases.database import Database
+from querywright.databases.specification import workload_instance
 from querywright.engines.session import Session
 from querywright.errors import ExecutionError, QueryError
 from querywright.factory.examining import scored
@@ -67,10 +68,12 @@ def translated(example: Example, replicas: Replicas, threshold: float) -> Exampl
 
 def _measured(example: Example, engine: str, texts: Sequence[str], replicas: Replicas, threshold: float) -> Example | str:
     slow, fast, clean = texts
-    rows = f"{example.database.partition(',engine=')[0]}{f',engine={engine}' if engine != 'duckdb' else ''}"
-    database, session = replicas.opened(rows, {})
+    chosen = workload_instance(example.database)
+    assert chosen is not None, "only generated data is the same on another engine"
+    specification = replace(chosen, engine=engine).label
+    database, session = replicas.opened(specification, {})
     schema = database.schema
-    family = skeleton(qualify_text(clean, schema, engine, source="the clean query"), engine)
+    family = skeleton(qualify_text(clean, schema, engine, source="the clean query"))
     if split_of(example.schema, family) != example.split:
         return "Its family belongs to another split there."
     found = recheck(database, session, slow, fast, (), replicas.host)
@@ -90,12 +93,12 @@ def _measured(example: Example, engine: str, texts: Sequence[str], replicas: Rep
         example,
         id=identity,
         engine=engine,
-        database=rows,
+        database=specification,
         slow=slow,
         clean=clean,
         solution=solution,
         fingerprint=fingerprint(tree, engine),
-        family=skeleton(tree, engine),
+        family=skeleton(tree),
         slow_readability=round(readability(parse_query(slow, engine)).score, 4),
         rejected=(),
         origin=example.id,

@@ -30,7 +30,8 @@ class Plan:
     """What a run is asked for; all of it stands in the run's folder.
 
     ``examples``, ``iterations`` and ``seconds`` end the run, whichever comes first. ``databases`` are specifications of the
-    user's own databases; empty for the five domain schemas. ``queries`` is the number of orders in an iteration.
+    user's own databases; empty for the five domain schemas. ``queries`` is the number of orders in an iteration. From ``model``
+    on it is the model and what it may cost, as `querywright.chat.options.ChatOptions` has it.
     """
 
     engines: tuple[str, ...] = ("duckdb", "sqlite")
@@ -43,9 +44,19 @@ class Plan:
     seed: int = 0
     proposers: tuple[str, ...] = ("rules", "indexes")
     databases: tuple[str, ...] = ()
-    model: str | None = None
-    max_cost: float | None = None
     queries: int = 20
+    model: str | None = None
+    provider: str | None = None
+    base_url: str | None = None
+    max_tokens: int = 8192
+    max_cost: float | None = None
+    max_calls: int | None = None
+    price: tuple[float, float] | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether a model is the only one that solves."""
+        return self.proposers == ("model",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +167,9 @@ class Try:
 class Product:
     """What came of an order: at least one try, each with another slow query for the same question.
 
-    ``seconds`` and ``cpu_s`` are what the order took; ``calls`` of a model cost ``cost`` US dollars.
+    ``seconds`` and ``cpu_s`` are what the order took, ``elapsed`` the seconds since the one before it was done, or since the
+    run began or went on: these add up to the run's. ``calls`` of a model for this engine have cost ``cost`` US dollars by now,
+    earlier orders included; ``unheard`` says why it could not be asked.
     """
 
     order: Order
@@ -164,8 +177,10 @@ class Product:
     shape: str = ""
     seconds: float = 0.0
     cpu_s: float = 0.0
+    elapsed: float = 0.0
     calls: int = 0
     cost: float = 0.0
+    unheard: str = ""
 
     @property
     def examples(self) -> tuple[Example, ...]:

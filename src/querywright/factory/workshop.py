@@ -15,10 +15,9 @@ from math import inf
 from pathlib import Path
 
 from querywright.advise.trial import ENGINES as INDEXED_ENGINES
-from querywright.chat.options import ChatOptions
 from querywright.engines.session import timed_run
 from querywright.errors import ExecutionError, QueryError, StatementError, StatementTimeout
-from querywright.factory.asking import Model
+from querywright.factory.asking import Model, options
 from querywright.factory.drafting import Draft
 from querywright.factory.examining import Examiner, Trial
 from querywright.factory.features import INDEXING, features, pattern_of
@@ -92,13 +91,11 @@ class Workshop:
         self._tiers: dict[tuple[object, ...], int] = {}
         self._model: Model | None = None
         if "model" in plan.proposers:
-            budget = None if plan.max_cost is None else plan.max_cost / len(plan.engines)
-            self._model = Model(ChatOptions(model=plan.model, max_cost=budget), recording)
+            self._model = Model(options(plan, engine), recording, plan.alone)
 
     def make(self, order: Order) -> Product:
         """The product of an order. Raises `DatabaseError` where its database cannot be opened."""
         began, busy = time.monotonic(), time.process_time()
-        calls, cost = (self._model.calls, self._model.cost) if self._model else (0, 0.0)
         if self._stock.host.lost:
             self._stock.close()
             self._stock = Stock(self._engine, self._plan.seed)
@@ -108,7 +105,8 @@ class Workshop:
             product = Product(order, (Try("failed", reason=error.message[:300]),))
         spent = time.process_time() - busy + self._stock.cpu_s()
         if self._model is not None:
-            product = replace(product, calls=self._model.calls - calls, cost=self._model.cost - cost)
+            paid = self._model.spending
+            product = replace(product, calls=paid.calls, cost=paid.cost, unheard=self._model.unheard)
         return replace(product, seconds=round(time.monotonic() - began, 4), cpu_s=round(spent, 4))
 
     def interrupt(self) -> None:
@@ -118,7 +116,7 @@ class Workshop:
     def close(self) -> None:
         """End the worker process, and the connection to the model."""
         if self._model is not None:
-            self._model.__exit__(None, None, None)
+            self._model.close()
         self._stock.close()
 
     # ------------------------------------------------------------------ making
@@ -148,7 +146,10 @@ class Workshop:
             return drafts
         schema = self._stock.bench(order.schema, DRAFTED_ON).database.schema
         first = next(drafts, None)
-        return [] if first is None else [self._model.junior(first, schema, f"{order.number}") or first]
+        if first is None:
+            return []
+        written = self._model.junior(first, schema, f"{order.number}")
+        return [] if self._plan.alone and self._model.unheard else [written or first]
 
     def _prepare(self, made: _Round, draft: Draft, tier: int | None = None) -> Trial | None:
         """Place the slow query, at a ``tier`` first if one is given, and collect what may solve it: a trial where that is worth a
@@ -168,7 +169,7 @@ class Workshop:
         if clean_ms is None or (clean_ms * LEAST_PROMISE > placed.slow_ms and not indexing and self._model is None):
             made.tries.append(said)
             return None
-        promising, hopeless = self._screened(made, placed)
+        promising, hopeless, shared = self._screened(made, placed)
         timed = [(placed.slow_ms / milliseconds, proposal) for milliseconds, proposal in promising]
         wanted = [(ratio, proposal) for ratio, proposal in timed if self._wanted(order, placed, proposal, ratio)]
         if wanted or (indexing and placed.slow_ms >= FASTEST_MS[self._engine]):
@@ -176,7 +177,7 @@ class Workshop:
             made.trials.append(trial)
             made.solved[trial.solution] += 1
             return trial if wanted else None
-        made.tries.append(replace(said, fate="quota") if promising else said)
+        made.tries.append(replace(said, fate="quota") if promising or shared else said)
         return None
 
     def _placed(self, made: _Round, draft: Draft, tier: int | None) -> Trial | Fate:
@@ -217,12 +218,15 @@ class Workshop:
                 break
         return fate, min(max(tier, tiers[0]), tiers[-1])
 
-    def _screened(self, made: _Round, trial: Trial) -> tuple[list[tuple[float, Proposal]], list[Proposal]]:
-        """Proposals in the order of the milliseconds of one run each, and those that such a run rejects."""
+    def _screened(self, made: _Round, trial: Trial) -> tuple[list[tuple[float, Proposal]], list[Proposal], int]:
+        """Proposals in the order of the milliseconds of one run each, those that such a run rejects, and how many were left out
+        because enough slow queries have them for a solution."""
+        shared = 0
         timed: list[tuple[float, Proposal]] = []
         hopeless: list[Proposal] = []
         for proposal in self._proposals(made, trial):
-            if made.solved[proposal.fingerprint] >= made.order.sharing:
+            if self._plan.stage == 2 and made.solved[proposal.fingerprint] >= made.order.sharing:
+                shared += 1
                 continue
             if any(other.fingerprint == proposal.fingerprint for _, other in timed):
                 continue
@@ -235,7 +239,7 @@ class Workshop:
             else:
                 hopeless.append(proposal)
         timed.sort(key=lambda item: item[0] * _handicap(item[1], made.order))
-        return timed[: self._plan.candidates], hopeless
+        return timed[: self._plan.candidates], hopeless, shared
 
     def _proposals(self, made: _Round, trial: Trial) -> Iterator[Proposal]:
         draft, schema, order = trial.draft, trial.bench.database.schema, made.order
@@ -243,10 +247,8 @@ class Workshop:
             yield from cured(draft, schema, self._engine, order.sought)
             if self._plan.stage == 1 or (order.number % _EXPLORING == 0 and not made.trials):
                 yield from ruled(draft, schema, self._engine, self._plan.candidates - 1, order.number)
-        if self._model is not None:
-            asked = self._model.solution(draft, schema, order.shots, f"{order.number}")
-            if asked is not None:
-                yield asked
+        if self._model is not None and draft.pattern not in order.closed:  # whatever it answers would be of that kind
+            yield from self._model.solutions(draft, schema, order.shots, f"{order.number}", self._plan.candidates)
         yield reference(draft)
 
     def _wanted(self, order: Order, trial: Trial, proposal: Proposal, ratio: float) -> bool:

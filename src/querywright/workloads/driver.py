@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,10 +92,20 @@ def instance(name: str, given: Mapping[str, str]) -> Instance:
 def build_once(wanted: Instance, progress: Progress) -> Path:
     """The database file of a workload, generated now if the cache does not hold it."""
 
-    def build(path: Path) -> None:
-        wanted.workload.build(path, wanted.engine, wanted.parameters, progress)
+    return file_once(wanted.path, lambda path: build(wanted, path, progress))
 
-    return file_once(wanted.path, build)
+
+def build(wanted: Instance, path: Path, progress: Progress) -> None:
+    """Generate a workload into a file that is not there; raises `DatabaseError` where there is no room for it."""
+    import duckdb
+
+    try:
+        wanted.workload.build(path, wanted.engine, wanted.parameters, progress)
+    except (OSError, duckdb.OperationalError, duckdb.FatalException, sqlite3.OperationalError) as error:
+        raise DatabaseError(
+            f"{wanted.label} cannot be generated: {str(error).partition(chr(10))[0]}",
+            f"Free space in {path.parent}, then run the same command to go on.",
+        ) from error
 
 
 def file_once(path: Path, write: Callable[[Path], None]) -> Path:

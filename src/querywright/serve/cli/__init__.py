@@ -18,7 +18,7 @@ def main() -> None:
     try:
         application()
     except KeyboardInterrupt:
-        print("Interrupted. Completed work is saved; continue with --resume.", file=sys.stderr)
+        print("Interrupted. What was completed is saved; repeat the command, with --resume where it has that.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)

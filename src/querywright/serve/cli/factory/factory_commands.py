@@ -18,6 +18,7 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a
 
 @commands.command()
 def run(
+    context: typer.Context,
     engine: Annotated[
         str, typer.Option(help="duckdb, sqlite, or both separated by a comma; each has a process of its own.")
     ] = "duckdb,sqlite",
@@ -25,23 +26,51 @@ def run(
     examples: Annotated[int, typer.Option(min=1, help="Stop at so many examples.")] = 15_000,
     iterations: Annotated[int | None, typer.Option(min=1, help="Stop after so many iterations of 20 slow queries.")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="Stop after so many seconds.")] = None,
-    candidates: Annotated[int, typer.Option(min=1, help="Most solutions that are tried for a slow query.")] = 5,
+    candidates: Annotated[
+        int, typer.Option(min=1, help="Most solutions that are tried for a slow query; a model is asked as often.")
+    ] = 5,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Least reward of an example.")] = 0.25,
     seed: Annotated[int, typer.Option(help="Seed of the queries.")] = 0,
     proposers: Annotated[str, typer.Option(help="Who solves: rules, indexes, model, separated by commas.")] = "rules,indexes",
     db: Annotated[
         list[str] | None, typer.Option(help="Your own database instead of the domain schemas; it is only read. Repeatable.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Model of the proposer model.", rich_help_panel=MODEL)] = None,
-    max_cost: Annotated[float | None, typer.Option(help="Most US dollars.", rich_help_panel=MODEL)] = None,
-    out: Annotated[Path, typer.Option(help="Folder; one that holds a run goes on with it.")] = Path("factory"),
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The proposer model, which writes slow queries too; default: QUERYWRIGHT_MODEL.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="openai, anthropic, deepseek, openrouter, huggingface, vllm, ollama, llama.cpp or compatible.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.", rich_help_panel=MODEL)] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer.", rich_help_panel=MODEL)] = 8192,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(min=0, help="Most US dollars for the whole run; each engine has its share.", rich_help_panel=MODEL),
+    ] = None,
+    max_calls: Annotated[
+        int | None,
+        typer.Option(min=0, help="Most paid calls for the whole run; each engine has its share.", rich_help_panel=MODEL),
+    ] = None,
+    price: Annotated[
+        str | None,
+        typer.Option(help="US dollars per million tokens, prompt and answer, as 0.5,1.5.", rich_help_panel=MODEL),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder; in one that holds a run, what is not given is as it was.")] = Path("factory"),
     json_output: JsonOption = False,
 ) -> None:
     """Make verified examples of slow queries and faster ones; stop with Ctrl-C, go on with the same command.
 
-    Exit codes: 0 done, 2 bad input, 130 interrupted.
+    Exit codes: 0 done, or the budget of a model that solves alone is used up, 1 its server is away, 2 bad input, 130 interrupted.
     """
     from querywright.factory.values import Plan
+    from querywright.serve.cli import inputs
     from querywright.serve.cli.factory import making
 
     plan = Plan(
@@ -56,9 +85,14 @@ def run(
         proposers=making.names(proposers),
         databases=tuple(db or ()),
         model=model,
+        provider=provider,
+        base_url=base_url,
+        max_tokens=max_tokens,
         max_cost=max_cost,
+        max_calls=max_calls,
+        price=inputs.read_price(price),
     )
-    raise typer.Exit(making.run(plan, out, json_output))
+    raise typer.Exit(making.run(plan, making.asked(context), out, json_output))
 
 
 @commands.command()

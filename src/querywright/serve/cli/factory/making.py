@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.live import Live
 
 from querywright.errors import InputError
+from querywright.factory.folder import resumed
 from querywright.factory.loop import run as make
 from querywright.factory.metrics import Metrics
 from querywright.factory.values import Plan, Product
 
 PROPOSERS = ("rules", "indexes", "model")
+_FIELDS = {"engine": "engines", "db": "databases"}
+"""Fields of the plan by the option, where they are not called alike."""
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -22,13 +28,30 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
-def run(plan: Plan, out: Path, as_json: bool) -> int:
-    """Make examples; returns the exit code."""
+def asked(context: typer.Context) -> set[str]:
+    """The fields of the plan that the command line names."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    return {_FIELDS.get(name, name) for name in given} & {one.name for one in fields(Plan)}
+
+
+def run(plan: Plan, given: Collection[str], out: Path, as_json: bool) -> int:
+    """Make examples; returns the exit code. What was not ``given`` is as the run in the folder has it."""
     _checked("engine", plan.engines, ("duckdb", "sqlite"))
     _checked("proposer", plan.proposers, PROPOSERS)
+    plan = resumed(out, plan, given)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        summary = make(plan, out, lambda metrics, product: live.update(_line(plan, metrics, product)))
+    try:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            summary = make(
+                plan,
+                out,
+                lambda metrics, product: live.update(_line(plan, metrics, product)),
+                lambda said: console.print(said, markup=False),
+            )
+    except KeyboardInterrupt:
+        console.print(f"Interrupted. What was completed is in {out}; the same command goes on with it.", markup=False)
+        return 130
     if as_json:
         print(json.dumps(summary, indent=2))
     else:
@@ -58,4 +81,6 @@ def _print(console: Console, summary: dict[str, Any], out: Path) -> None:
     console.print(f"  {summary['success_rate']:.0%} of {summary['slow_queries_tried']:,} slow queries became one")
     console.print(f"  mean reward {summary['mean_reward']:.2f} ± {summary['reward_deviation']:.2f}")
     console.print(f"  unique: {summary['unique_slow_queries']:.0%} of slow, {summary['unique_fast_queries']:.0%} of fast queries")
+    if summary["model_calls"]:
+        console.print(f"  the model: {summary['model_calls']:,} calls, ${summary['cost_usd']:.4f}")
     console.print(f"Next: qw factory stats {out}, qw factory augment {out}, qw factory export {out}", markup=False)

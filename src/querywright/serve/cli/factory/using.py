@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -15,33 +16,52 @@ from querywright.factory.card import write_card
 from querywright.factory.checking import Checked
 from querywright.factory.checking import check as check_file
 from querywright.factory.exporting import export as export_files
-from querywright.factory.folder import AUGMENTED, all_examples, augmented_examples, stage_folder, stored_plans, write_array
+from querywright.factory.folder import (
+    AUGMENTED,
+    all_examples,
+    augmented_examples,
+    journal_of,
+    stored_plans,
+    write_array,
+    writing_here,
+)
+from querywright.factory.journal import products
+from querywright.factory.metrics import Metrics
 from querywright.factory.splits import leaks
 from querywright.factory.statistics import Statistics
-from querywright.runs.files import read_json
+from querywright.factory.values import Plan
 
 _SHOWN_FAULTS = 20
 
 
 def stats(folder: Path, as_json: bool) -> int:
     """Print the tables and draw the pictures; returns the exit code."""
-    stored_plans(folder)
+    plans = stored_plans(folder)
     found = Statistics.of(chain(all_examples(folder), augmented_examples(folder)))
     pictures = folder / "stats"
     try:
         pictures.mkdir(exist_ok=True)
     except OSError as error:
         raise RunError(f"{pictures} cannot be made: {error.strerror}.", "Free space there.") from error
-    drawn = found.draw(pictures)
+    with writing_here():
+        drawn = found.draw(pictures)
     shared = leaks(all_examples(folder))
     if as_json:
-        counts = {name: dict(values) for name, values in found.histograms.items()}
-        print(json.dumps({"examples": found.total, "variants": found.variants, "leaks": shared, "counts": counts}, indent=2))
+        stages = {f"stage{plan.stage}": _figures(folder, plan) for plan in plans}
+        print(json.dumps({**found.summary(), "leaks": shared, "runs": stages}, indent=2))
     else:
         print(found.tables())
         print(f"Families that training shares with a held-out split: {len(shared)}")
         print(f"Pictures: {', '.join(str(path) for path in drawn)}")
     return 0
+
+
+def _figures(folder: Path, plan: Plan) -> dict[str, Any]:
+    """The metrics of a stage, from its journal: a run that was killed has written none."""
+    metrics = Metrics()
+    for product in products(journal_of(folder, plan.stage)):
+        metrics.add(product)
+    return metrics.summary(metrics.orders // plan.queries)
 
 
 def augment(folder: Path, variants: int, seed: int, dialects: bool, as_json: bool) -> int:
@@ -63,7 +83,7 @@ def export(folder: Path, out: Path | None, as_json: bool) -> int:
     plans = stored_plans(folder)
     target = out or folder / "finetuning"
     exported = export_files(chain(all_examples(folder), augmented_examples(folder)), target, plans[0].seed)
-    write_card(target, exported, plans, [read_json(stage_folder(folder, plan.stage) / "metrics.json") for plan in plans])
+    write_card(target, exported, plans, [_figures(folder, plan) for plan in plans])
     if as_json:
         print(json.dumps({"folder": str(target), "files": exported.files}, indent=2))
     else:
