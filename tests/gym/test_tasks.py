@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from nasty import databases
 from running import differences, runner, telling
 
 from querywright.antipatterns.driver import antipatterns, habits
+from querywright.databases.opening import open_database
 from querywright.databases.specification import workload_instance
 from querywright.errors import GymError, UnknownTask
 from querywright.generation.identity import HELD_OUT
 from querywright.gym.building import STEPS
 from querywright.gym.certifying import LEAST_SPEEDUP
+from querywright.gym.sources import SOURCES
 from querywright.gym.tasks import certified, shop
 from querywright.gym.tasks.driver import all_tasks, find_task, tasks
 from querywright.gym.tasks.protocol import FAMILIES
 from querywright.judge import ACCEPTED
 from querywright.serve.cli.gym import tasking
+from querywright.settings import settings
 from querywright.sql.ambiguity import ambiguities
 from querywright.sql.ddl import schema_of
 from querywright.sql.facts import Facts
@@ -144,3 +149,27 @@ def test_the_list_of_tasks_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert "task_5_window_functions" in capsys.readouterr().out
     assert tasking.show_tasks(None, "repaired", as_json=True) == 0
     assert '"certified_speedup"' in capsys.readouterr().out
+
+
+SMALL = sorted(
+    name
+    for name in {name for places in SOURCES.values() for visible, hidden in places for name in (visible, *hidden)}
+    | {name for task in tasks() for name in (task.database, *task.hidden)}
+    if name.startswith("tpc") and float(name.partition("sf=")[2].partition(",")[0]) < 0.05
+)
+"""The databases of the benchmarks that are quickly generated."""
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("QUERYWRIGHT_CACHE", str(tmp_path))
+    settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.mark.usefixtures("empty_cache")
+@pytest.mark.parametrize("name", SMALL)
+def test_the_benchmarks_generators_make_what_tasks_name(name: str) -> None:
+    assert open_database(name).schema.tables  # at some scale factors, a generator repeats its own keys
