@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,9 @@ from querywright.factory.exporting import export
 from querywright.gym.building import Workshop
 from querywright.gym.certifying import Certifier
 from querywright.gym.given import Given, Prompt, read_prompts
-from querywright.gym.tasks.driver import find_task
+from querywright.gym.tasks.driver import all_tasks, find_task
 from querywright.serve.cli.gym import tasking
+from querywright.settings import settings
 from querywright.sql.fingerprint import fingerprint
 from querywright.sql.qualify import qualify_text
 
@@ -39,8 +41,20 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "prompts.jsonl"
 
 
-def test_a_prompt_becomes_the_task_that_it_names(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No task is built in it, and what is built there is no task of other tests."""
     monkeypatch.setenv("QUERYWRIGHT_CACHE", str(tmp_path / "cache"))
+    for cached in (settings, all_tasks):
+        cached.cache_clear()
+    yield
+    monkeypatch.undo()
+    for cached in (settings, all_tasks):
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_prompt_becomes_the_task_that_it_names(file: Path) -> None:
     assert tasking.build_given(file, None, 0, None, 1) == 0
     task = find_task(json.loads(file.read_text(encoding="utf-8"))["task_id"])
     assert (task.sql, task.dialect, task.family) == (SLOW, "sqlite", "generated")

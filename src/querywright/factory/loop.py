@@ -218,7 +218,7 @@ def _products(plan: Plan, state: _State, place: Path, tell: Tell) -> Generator[P
                         working[made] = number, engine
                 if not working:
                     return
-                for future in wait(working, return_when=FIRST_COMPLETED).done:
+                for future in _done(working):
                     del working[future]
                     product, before, told = _result(future), told, time.monotonic()
                     if product.unheard and product.order.engine not in unheard:
@@ -230,6 +230,13 @@ def _products(plan: Plan, state: _State, place: Path, tell: Tell) -> Generator[P
                     yield replace(state.admitted(plan, product), elapsed=round(told - before, 4))
         finally:
             _kill(lines, working)
+
+
+def _done(working: Iterable[Future[Product]]) -> Iterable[Future[Product]]:
+    """What is done, once something is. Ctrl-C just before a wait is not seen before that ends, so that each wait is short."""
+    while True:
+        if done := wait(working, timeout=_AGAIN_S, return_when=FIRST_COMPLETED).done:
+            return done
 
 
 def _result(future: Future[Product]) -> Product:
