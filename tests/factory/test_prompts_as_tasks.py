@@ -16,7 +16,7 @@ from querywright.factory.exporting import export
 from querywright.gym.building import Workshop
 from querywright.gym.certifying import Certifier
 from querywright.gym.given import Given, Prompt, read_prompts
-from querywright.gym.tasks.driver import all_tasks, find_task
+from querywright.gym.tasks import built
 from querywright.serve.cli.gym import tasking
 from querywright.settings import settings
 from querywright.sql.fingerprint import fingerprint
@@ -45,18 +45,17 @@ def file(tmp_path: Path) -> Path:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No task is built in it, and what is built there is no task of other tests."""
     monkeypatch.setenv("QUERYWRIGHT_CACHE", str(tmp_path / "cache"))
-    for cached in (settings, all_tasks):
-        cached.cache_clear()
+    settings.cache_clear()
     yield
     monkeypatch.undo()
-    for cached in (settings, all_tasks):
-        cached.cache_clear()
+    settings.cache_clear()
 
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_prompt_becomes_the_task_that_it_names(file: Path) -> None:
     assert tasking.build_given(file, None, 0, None, 1) == 0
-    task = find_task(json.loads(file.read_text(encoding="utf-8"))["task_id"])
+    [task] = built.load()
+    assert task.id == json.loads(file.read_text(encoding="utf-8"))["task_id"]
     assert (task.sql, task.dialect, task.family) == (SLOW, "sqlite", "generated")
     assert task.reference is not None and task.reference.speedup >= 1.5
     assert len(task.hidden) == 2
