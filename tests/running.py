@@ -14,6 +14,7 @@ import duckdb
 from nasty import Database, insertions
 
 from querywright.sql.ddl import schema_of
+from querywright.sql.names import quoted
 
 Rows = list[tuple[object, ...]]
 
@@ -28,7 +29,7 @@ class DuckDB:
         tables = schema_of(ddl, "duckdb").tables
         self.tables = [table.name for table in tables]
         for table in tables:
-            columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+            columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in table.columns)
             self.connection.execute(f'CREATE TABLE "{table.name}" ({columns})')
 
     def load(self, database: Database) -> None:

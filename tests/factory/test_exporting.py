@@ -27,9 +27,9 @@ EXAMPLES = (example(0), example(1, "sqlite"), indexed(2), example(3, split="test
 @pytest.fixture(scope="module")
 def variants() -> list[Example]:
     with Augmenter(2, rows=1000, dialects=False) as augmenter:
-        made = list(augmenter.variants([EXAMPLES[0], EXAMPLES[2]]))
-    assert augmenter.dropped == {}
-    return made
+        found = [augmenter.variants(one, threshold=0.0) for one in (EXAMPLES[0], EXAMPLES[2])]
+    assert not any(one.dropped for one in found)
+    return [variant for one in found for variant in one.examples]
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def test_variants_have_other_names_and_constants_and_keep_their_split(variants: 
 def test_a_variant_that_does_not_answer_alike_is_left_out() -> None:
     wrong = replace(example(9), solution=replace(example(9).solution, sql=FAST.replace("LEFT JOIN", "JOIN")))
     with Augmenter(1, rows=1000, dialects=False) as augmenter:
-        assert list(augmenter.variants([wrong])) == []
-    assert list(augmenter.dropped.values()) == [1]
+        found = augmenter.variants(wrong)
+    assert found.examples == () and len(found.dropped) == 1
 
 
 def test_conversations_have_three_turns_and_end_in_the_fast_query(folder: Path) -> None:

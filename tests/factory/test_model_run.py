@@ -17,6 +17,7 @@ from threading import Lock
 import pytest
 from chat.scripted_server import Action, Call, Script, ScriptedServer, fails, hangs, says
 from command_line import command, private_machine
+from sqlglot import exp
 
 from querywright.antipatterns.driver import antipatterns
 from querywright.databases.opening import open_database
@@ -76,8 +77,19 @@ class Developers:
                     self._known.setdefault(found.question, found)
             return self._known[question]
 
+    def rescanning(self, call: Call) -> str:
+        """The clean query, which reads a table many times more for conditions that always hold."""
+        tree = self._asked(call).tree
+        if not isinstance(tree, exp.Select):
+            return "I would not know."
+        read = "(SELECT COUNT(*) FROM visits AS further WHERE further.minutes = {}) >= 0"
+        return tree.where(*map(read.format, range(40)), dialect="sqlite").sql("sqlite")
+
+    def _asked(self, call: Call) -> GeneratedQuery:
+        return self._clean(call.question.partition("\n\n-- ")[2].partition("\n")[0])
+
     def __call__(self, call: Call) -> Action:
-        clean = self._clean(call.question.partition("\n\n-- ")[2].partition("\n")[0])
+        clean = self._asked(call)
         if not is_junior(call):
             wrong = f"SELECT * FROM ({clean.sql}) AS answer WHERE 1 = 0"
             with self._turn:
@@ -171,6 +183,36 @@ def test_a_model_s_answers_become_judged_examples_and_are_counted(plan: Plan, de
         if after["role"] == "assistant"
     }
     assert shown and shown <= {(one.slow, one.solution.text) for one in found}
+
+
+def test_an_expert_s_indexes_are_tried_and_nothing_else_of_what_it_would_create(
+    plan: Plan, developers: Developers, database: Path, tmp_path: Path
+) -> None:
+    index, numbers = "CREATE INDEX for_minutes ON Visits (MINUTES DESC)", count()
+    hostile = (
+        "CREATE TABLE hostile (id INTEGER)",
+        "CREATE UNIQUE INDEX hostile ON visits (id, minutes)",
+        "CREATE INDEX hostile ON visits (nothing)",
+        "CREATE INDEX hostile ON visits (abs(minutes))",
+        "CREATE INDEX hostile ON visits (minutes) WHERE minutes > 5",
+    )
+
+    def script(call: Call) -> Action:
+        if is_junior(call):
+            return says(whole(developers.rescanning(call)))
+        slow = call.question.rpartition("\n\n-- ")[2].partition("\n")[2]
+        statement = (*hostile, index, index)[next(numbers) % 7]
+        return says(whole(f"{statement};\n\n{slow}"))
+
+    before = database.read_bytes()
+    with ScriptedServer(script) as server:
+        run(replace(plan, base_url=server.url, candidates=7), tmp_path)
+        assert all("CREATE INDEX" in call.body["messages"][0]["content"] for call in server.calls if not is_junior(call))
+    found = [one for one in all_examples(tmp_path) if one.solution.statements]
+    assert found and {one.solution.proposer for one in found} == {"model"}
+    assert {one.solution.statements for one in found} == {("CREATE INDEX idx_visits_minutes ON visits (minutes)",)}
+    assert all(one.solution.sql == one.slow and one.pattern == "indexing" for one in found)
+    assert database.read_bytes() == before and "hostile" not in journal_of(tmp_path, 2).read_text(encoding="utf-8")
 
 
 def test_the_end_of_the_budget_ends_the_run_and_more_of_it_pays_nothing_twice(

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import private_machine
+from command_line import command, private_machine
 from factory_databases import filled
+from factory_examples import example
 
+from querywright.databases.specification import schema_title
 from querywright.errors import InputError
-from querywright.factory.folder import journal_of
+from querywright.factory.checking import check
+from querywright.factory.exporting import export
+from querywright.factory.folder import all_examples, journal_of, stored_plans
 from querywright.factory.journal import products
 from querywright.factory.loop import run
-from querywright.factory.values import Plan, Product
+from querywright.factory.quotas import Quotas
+from querywright.factory.values import Plan, Product, Solution
+from querywright.generation.identity import HELD_OUT
+from querywright.serve.cli.factory.making import databases
+
+ODD_NAMES = Path(__file__).parents[1] / "fixtures" / "workloads" / "odd_names.sql"
+CONVERSATIONS = ("training_data.jsonl", "validation.jsonl", "test.jsonl")
+VISITS = "SELECT v.kind, COUNT(*) AS visits FROM visits AS v GROUP BY v.kind"
+SOLVED = Solution(f"{VISITS} HAVING COUNT(*) > 0", "rules")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -131,3 +144,65 @@ def test_a_database_of_another_engine_is_refused_and_the_remedy_works(tmp_path: 
         run(asked, tmp_path / "out")
     assert refused.value.remedy == "Add --engine sqlite."
     assert run(Plan(engines=("sqlite",), databases=(str(path),), iterations=1, queries=1), tmp_path / "out")["questions"] == 1
+
+
+def test_a_path_means_the_same_database_from_wherever_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    private_machine(monkeypatch, tmp_path)
+    qw = command(monkeypatch, capsys)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "data" / "own.sqlite"
+    with filled(path):
+        pass
+    out = tmp_path / "out"
+    run(Plan(engines=("sqlite",), databases=databases(["data/own.sqlite"]), iterations=1, queries=2, threshold=0.0), out)
+    assert stored_plans(out)[0].databases == (str(path),)
+    assert {one.database for one in all_examples(out)} <= {str(path)}
+    words = ("factory", "run", "--engine", "sqlite", "--threshold", 0, "--out", out, "--json")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for named in (str(path), "../data/own.sqlite", "../data/../data/own.sqlite"):
+        assert qw(*words, "--iterations", 1, "--db", named).code == 0
+    further = qw(*words, "--iterations", 2, "--db", "../data/own.sqlite")
+    assert further.code == 0 and '"questions": 4' in further.out
+    other = qw(*words, "--db", "shop")
+    assert other.code == 2 and "holds a run with other databases" in other.err
+    export([example(0, "sqlite", database=stored_plans(out)[0].databases[0], slow=VISITS, clean=VISITS, solution=SOLVED)], out)
+    assert qw("factory", "check", out / "training_data.jsonl", "--rows", 1000).code == 0
+
+
+def test_what_is_no_path_stays_as_it_is_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows").mkdir()
+    typed = ("shop", "tpch:sf=0.1,engine=sqlite", "sqlite:///own.sqlite", "mistyped.sqlite")
+    assert databases(typed) == typed
+    assert databases(("rows", "./rows", "rows/*.parquet", "rows")) == (
+        str(tmp_path / "rows"),
+        str(tmp_path / "rows" / "*.parquet"),
+    )
+
+
+def test_a_file_of_tables_comes_at_every_size_on_both_engines_from_wherever_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ODD_NAMES, tmp_path / "odd_names.sql")
+    monkeypatch.chdir(tmp_path)
+    chosen = databases(["ddl:file=odd_names.sql"])
+    plan = Plan(databases=chosen, iterations=2, queries=6, threshold=0.0, seed=4)
+    run(plan, tmp_path / "out")
+    monkeypatch.chdir("/")
+    found = list(products(journal_of(tmp_path / "out", 2)))
+    assert not [one.reason for product in found for one in product.tries if one.fate == "failed"]
+    made = [example for product in found for example in product.examples]
+    assert made and {example.schema for example in made} == {"odd_names"}
+    assert all(f"ddl:file={tmp_path}/odd_names.sql" in example.database for example in made)
+    exported = export(all_examples(tmp_path / "out"), tmp_path / "data", plan.seed)
+    checked = [check(tmp_path / "data" / name, rows=1000) for name in CONVERSATIONS if exported.files[name]]
+    assert sum(one.lines for one in checked) == len(made) and not [fault for one in checked for fault in one.faults]
+
+
+@pytest.mark.parametrize("schema", ["social", "social:seed=3", "social:rows=5000,engine=sqlite"])
+def test_a_schema_that_is_held_out_is_so_at_any_size_and_seed(schema: str) -> None:
+    assert schema_title(schema) == "social"
+    assert Quotas().schema_weights([schema, "hr"], HELD_OUT)[schema] < 1

@@ -10,8 +10,9 @@ from factory_examples import FAST, INDEX, SLOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querywright.factory.renaming import VARIANTS, renamed_index, renamed_question, renamed_schema, renamed_sql, renaming
+from querywright.factory.renaming import VARIANTS, renamed_index, renamed_question, renaming
 from querywright.sql.ddl import schema_of
+from querywright.sql.renaming import renamed_schema, renamed_sql
 from querywright.sql.schema import Schema
 from querywright.workloads.driver import instance, workloads
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.engines.session import Session
+from querywright.factory.definitions import definition
 from querywright.generation.queries import QueryGenerator
 from querywright.generation.statistics import Statistics, statistics
 from querywright.sql.schema import Schema
 
 ENGINES = ("duckdb", "sqlite")
-SCHEMAS = ("ecommerce", "hr", "social", "content", "analytics")
+DOMAINS = ("ecommerce", "hr", "social", "content", "analytics")
+FILES = ("clinic", "odd_names")
+SCHEMAS = (*DOMAINS, *FILES)
+
+_FOLDER = Path(__file__).parents[1] / "fixtures" / "workloads"
 
 
 @cache
 def database(schema: str, engine: str = "duckdb") -> Database:
-    return open_database(f"{schema}:rows=1000,engine={engine}")
+    """A domain, or a file of tables, whose names and keys are less tame."""
+    given = f"rows=1000,engine={engine}"
+    return open_database(f"{schema}:{given}" if schema in DOMAINS else f"ddl:file={_FOLDER / schema}.sql,{given}")
 
 
 @cache
@@ -40,13 +48,4 @@ def ddl(schema: Schema) -> str:
             for name, table in tables.items()
             if name not in ordered and all(key.references in {*ordered, name} for key in table.foreign_keys)
         ]
-    statements = []
-    for table in map(tables.__getitem__, ordered):
-        lines = [f"{column.name} {column.type}{' NOT NULL' if column.not_null else ''}" for column in table.columns]
-        lines += [f"PRIMARY KEY ({', '.join(key.columns)})" for key in table.keys[:1]]
-        lines += [
-            f"FOREIGN KEY ({', '.join(key.columns)}) REFERENCES {key.references} ({', '.join(key.references_columns)})"
-            for key in table.foreign_keys
-        ]
-        statements.append(f"CREATE TABLE {table.name} ({', '.join(lines)})")
-    return ";\n".join(statements) + ";"
+    return "".join(f"{definition(tables[name])};\n" for name in ordered)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from generation_cases import ENGINES, SCHEMAS, database, generator, seen
+from generation_cases import DOMAINS, ENGINES, FILES, SCHEMAS, database, generator, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
 from querywright.engines.session import Session
 from querywright.errors import InputError
+from querywright.generation.plain_names import OWN_WORDS
 from querywright.generation.queries import QueryGenerator, shapes
 from querywright.generation.scene import Unsuitable
 from querywright.sql.ambiguity import ambiguities
@@ -30,7 +31,7 @@ def test_queries_run_and_mean_one_thing(schema: str, engine: str) -> None:
     with Session(database(schema, engine).location) as session:
         for query in drawn:
             answer = session.fetch(query.sql, limit_s=60)
-            assert list(answer.columns) == query.tree.named_selects, query.sql
+            assert [name.lower() for name in answer.columns] == query.tree.named_selects, query.sql
             assert len(set(answer.columns)) == len(answer.columns), query.sql
             assert not ambiguities(Facts(query.tree, database(schema, engine).schema, engine))
             assert query.question.endswith(("?", ".")) and query.question[0].isupper()
@@ -104,3 +105,25 @@ def test_shapes_refuse_tables_that_do_not_fit() -> None:
 
 def _without_constants(tree: exp.Query) -> exp.Expr:
     return tree.transform(lambda node: exp.Literal.string("?") if isinstance(node, exp.Literal) else node)
+
+
+@pytest.mark.parametrize("schema", FILES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_shapes_compute_is_told_apart_from_columns_of_the_same_name(schema: str, engine: str) -> None:
+    for number in range(60):
+        query = generator(schema, engine, seed=1).query(number)
+        for select in query.tree.find_all(exp.Select):
+            assert len(set(select.named_selects)) == len(select.named_selects), query.sql
+
+
+def test_what_shapes_compute_beside_columns_is_known_by_its_names() -> None:
+    for schema in DOMAINS:
+        columns = {column.name for table in database(schema).schema.tables for column in table.columns}
+        for number in range(60):
+            query = generator(schema).query(number)
+            made = {alias.alias for alias in parse_query(query.sql, "duckdb").find_all(exp.Alias)}
+            assert (
+                not {name for name in made if not any(column in name for column in columns)}
+                - OWN_WORDS
+                - {"total", "total_ahead"}
+            )

@@ -15,6 +15,7 @@ SQL = "SELECT x\nFROM t"
 SET = {"id": "rs_01", "transform": "Decorrelate", "nodes": [{"node": "main_query", "sql": SQL}], "changes": ["less"]}
 NODES = Rewrite("decorrelate", (("main_query", SQL),), "", ("less",))
 WHOLE = Rewrite(sql=SQL)
+INDEXES = "CREATE INDEX i ON t (x);\n\ncreate unique index j ON t (y);\n\n"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,7 @@ WHOLE = Rewrite(sql=SQL)
         pytest.param(json.dumps({"optimized_sql": SQL}), WHOLE, id="a whole query in JSON"),
         pytest.param(f"```sql\n{SQL}\n```", WHOLE, id="a whole query in a fence"),
         pytest.param(f"Here it is:\n\n{SQL}", WHOLE, id="a whole query as text"),
+        pytest.param(f"{INDEXES}{SQL};\n\nIt is faster.", Rewrite(sql=INDEXES + SQL), id="a whole query as text, after indexes"),
         pytest.param(f"Before:\n```sql\nSELECT 0\n```\nAfter:\n```sql\n{SQL}\n```", WHOLE, id="the last fence first"),
     ],
 )

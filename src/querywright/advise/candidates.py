@@ -28,7 +28,7 @@ class IndexCandidate:
 
     table: str
     columns: tuple[str, ...]
-    reason: str
+    reason: str = field(compare=False)
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ def propose_indexes(facts: Facts, most: int = 3) -> tuple[IndexCandidate, ...]:
             for rank, (columns, reason) in enumerate(_wanted(uses)):
                 kept = tuple(dict.fromkeys(columns))[:MOST_COLUMNS]
                 key = (uses.table.name.lower(), tuple(name.lower() for name in kept))
-                if kept and key not in found and not _served(uses.table, key[1]):
+                if kept and key not in found and not served(uses.table, key[1]):
                     found[key] = (rank, IndexCandidate(uses.table.name, kept, f"{reason} {', '.join(kept)}"))
     tables = {table.name: table.rows or 0 for table in facts.schema.tables}
     ordered = sorted(found.values(), key=lambda item: (item[0], -tables.get(item[1].table, 0)))
@@ -124,7 +124,7 @@ def _wanted(uses: _Uses) -> Iterator[tuple[Sequence[str], str]]:
         yield [*uses.equal, *uses.ordered], "serves the order by"
 
 
-def _served(table: Table, columns: tuple[str, ...]) -> bool:
+def served(table: Table, columns: tuple[str, ...]) -> bool:
     """Whether an index or a key that is there begins with these columns, or is a key that they begin with."""
     keys = [_lower(key.columns) for key in table.keys]
     paths = [*keys, *(_lower(index.columns) for index in table.indexes)]

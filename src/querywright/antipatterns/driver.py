@@ -14,6 +14,7 @@ from querywright.antipatterns.protocol import SEVERITIES, AntiPattern, Severity
 from querywright.errors import ContractError, QueryError
 from querywright.registry import plugins
 from querywright.sql.facts import Facts
+from querywright.sql.names import quote_names
 from querywright.sql.parse import parse_query
 from querywright.sql.paths import path_of
 from querywright.sql.qualify import qualify
@@ -78,6 +79,7 @@ def injection(facts: Facts, name: str) -> Injection | None:
     injected = antipatterns()[name].inject(private.tree, private)
     if injected is None:
         return None
+    quote_names(injected, dialect)
     text = injected.sql(dialect, copy=False)
     source = f"the output of anti-pattern {name}"
     try:

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from querywright.databases.names import literal, quoted
+from querywright.databases.names import literal
 from querywright.engines.protocol import Location
 from querywright.errors import DatabaseError
+from querywright.sql.names import quoted
 
 READERS = {
     ".parquet": "read_parquet",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
-def quoted(name: str) -> str:
-    """The name as an identifier."""
-    return '"' + name.replace('"', '""') + '"'
+from querywright.sql.names import quoted
 
 
 def table_name(name: str, dialect: str) -> str:

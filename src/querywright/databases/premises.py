@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from querywright.databases.database import Database
-from querywright.databases.names import listed, quoted, table_name
+from querywright.databases.names import listed, table_name
 from querywright.engines.session import Session
 from querywright.errors import ContractError, StatementError
+from querywright.sql.names import quoted
 from querywright.sql.schema import Column, Key, Table
 from querywright.values import Premise
 

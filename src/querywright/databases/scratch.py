@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from querywright.databases.names import listed, literal, quoted, table_name
+from querywright.databases.names import listed, literal, table_name
 from querywright.engines._sqlite_open import read_only_uri
 from querywright.engines.protocol import Location
 from querywright.engines.session import Session
+from querywright.sql.names import quoted
 from querywright.sql.schema import Table
 
 BUCKETS = 1_000_000

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from querywright.errors import DatabaseError, QueryError
 from querywright.workloads.driver import Instance, instance, workloads
 
 ACCEPTED = (
     "A database is a DuckDB or SQLite file, a folder or glob of Parquet or CSV files, duckdb:///path, sqlite:///path, "
-    "or a workload such as tpcds:sf=1, tpch:sf=0.1,engine=sqlite or shop:variant=nasty."
+    "or a workload such as tpcds:sf=1, tpch:sf=0.1,engine=sqlite or shop:variant=nasty; "
+    "ddl:file=schema.sql makes rows for the tables of a file."
 )
 
 
@@ -30,9 +32,10 @@ def parse_spec(text: str) -> tuple[str, str | None]:
     queries = [word for word in words if "=" not in word]
     names = workloads()[name].QUERY_NAMES
     if len(queries) > 1 or any(query not in names for query in queries):
+        there = f"Its queries are {_listed(names)}" if names else "It has no queries of its own"
         raise DatabaseError(
             f"The workload {name} has no query {','.join(queries) or '(empty)'}.",
-            f"Its queries are {_listed(names)}; parameters are written as name=value.",
+            f"{there}; parameters are written as name=value.",
         )
     given = dict(word.split("=", 1) for word in words if "=" in word)
     return instance(name, given).label, queries[0] if queries else None
@@ -45,6 +48,16 @@ def workload_instance(specification: str) -> Instance | None:
         return None
     given: Mapping[str, str] = dict(word.split("=", 1) for word in arguments.split(",")) if arguments else {}
     return instance(name, given)
+
+
+def schema_title(specification: str) -> str:
+    """The schema that is named, whatever its size, seed and engine: a workload, the file that it is made from without its folder,
+    or else what is typed."""
+    chosen = workload_instance(specification)
+    if chosen is None:
+        return specification
+    files = [Path(chosen.parameters[name]).stem for name, known in chosen.workload.PARAMETERS.items() if known.file]
+    return files[0] if files else chosen.name
 
 
 def workload_query(specification: str, engine: str | None = None) -> str:

@@ -6,8 +6,9 @@ The best examples so far are shown to the expert, so that it learns from the run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from string import Template
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from querywright.advise.candidates import IndexCandidate
+from querywright.advise.statements import Script, read_indexes, script_of
+from querywright.advise.trial import ENGINES
 from querywright.antipatterns.driver import antipatterns, habits
 from querywright.chat.budget import Spending
 from querywright.chat.options import ChatOptions
@@ -22,7 +26,7 @@ from querywright.chat.pacing import LONGEST_WAIT
 from querywright.chat.protocol import Message, Reply
 from querywright.chat.recording import messages_hash
 from querywright.errors import BudgetExhausted, ChatUnavailable, QueryError, ReplyUnusable
-from querywright.factory.conversations import REWRITING, engine_name, question
+from querywright.factory.conversations import REWRITING, SYSTEM, engine_name, question
 from querywright.factory.curing import pattern_left
 from querywright.factory.drafting import Draft
 from querywright.factory.proposing import MODEL
@@ -45,6 +49,17 @@ _ROUNDS = 2
 """The junior is asked for an order, and then the expert."""
 
 _AGAIN = "The same command goes on once the server answers."
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What an expert answers: rewrites, none twice, and the ``indexes`` that it wants for a query, by the query's fingerprint.
+
+    The slow query as it is has no rewrite, but may have indexes.
+    """
+
+    rewrites: tuple[Proposal, ...] = ()
+    indexes: Mapping[str, tuple[IndexCandidate, ...]] = field(default_factory=dict)
 
 
 def options(plan: Plan, engine: str) -> ChatOptions:
@@ -104,7 +119,8 @@ class Model:
             Message("system", system.substitute(engine=engine_name(dialect))),
             Message("user", question(schema, draft.clean.sql, dialect, draft.clean.question, "\n".join([columns, *habit]))),
         ]
-        for text in self._queries(asked, f"{key} junior", 1):
+        for script in self._scripts(asked, f"{key} junior", 1, dialect):
+            text = script.query
             try:
                 written = parse_query(text, dialect, "the model's query")
                 tree = qualify(written, schema, dialect, source="the model's query")
@@ -118,19 +134,27 @@ class Model:
                 return Draft(draft.clean, slow, draft.split, pattern_left(slow, draft.clean.sql, schema, dialect))
         return None
 
-    def solutions(self, draft: Draft, schema: Schema, shots: Sequence[tuple[str, str]], key: str, most: int) -> list[Proposal]:
-        """The rewrites of the expert, who is asked ``most`` times; ``shots`` are slow queries with good solutions."""
+    def solutions(self, draft: Draft, schema: Schema, shots: Sequence[tuple[str, str]], key: str, most: int) -> Advice:
+        """What the expert says, who is asked ``most`` times; ``shots`` are slow queries with good solutions.
+
+        Where indexes are not tried out, it is not asked for any, and what it says of them is left out.
+        """
         dialect = draft.clean.dialect
-        asked = [Message("system", REWRITING.format(engine=engine_name(dialect)))]
+        asked = [Message("system", (SYSTEM if dialect in ENGINES else REWRITING).format(engine=engine_name(dialect)))]
         for slow, fast in shots:
             asked += [Message("user", slow), Message("assistant", fast)]
         asked.append(Message("user", question(schema, draft.slow.sql, dialect, draft.clean.question, draft.slow.sql)))
-        found = dict[str, Proposal]()
-        for text in self._queries(asked, f"{key} solution", most):
-            proposal = self._proposal(draft, schema, text)
-            if proposal is not None:
-                found.setdefault(proposal.fingerprint, proposal)
-        return list(found.values())
+        rewrites, indexes = dict[str, Proposal](), dict[str, tuple[IndexCandidate, ...]]()
+        for script in self._scripts(asked, f"{key} solution", most, dialect):
+            proposal = self._proposal(draft, schema, script.query or draft.slow.sql)
+            if proposal is None:
+                continue
+            if proposal.fingerprint != draft.slow.fingerprint:
+                rewrites.setdefault(proposal.fingerprint, proposal)
+            tables = [table.name for table in proposal.tree.find_all(exp.Table)]
+            if dialect in ENGINES and (wanted := read_indexes(script.statements, schema, tables)):
+                indexes.setdefault(proposal.fingerprint, wanted)
+        return Advice(tuple(rewrites.values()), indexes)
 
     def _proposal(self, draft: Draft, schema: Schema, text: str) -> Proposal | None:
         """What an answer proposes; None where it cannot be a solution."""
@@ -139,13 +163,13 @@ class Model:
             tree = qualify(parse_query(text, dialect), schema, dialect, columns)
         except QueryError:
             return None
-        query = Query(text, dialect, fingerprint(tree, dialect))
-        if query.fingerprint == draft.slow.fingerprint or tree.named_selects != columns:
+        if tree.named_selects != columns:
             return None
+        query = Query(text, dialect, fingerprint(tree, dialect))
         return Proposal.of(Candidate(query, draft.slow.fingerprint, (), Origin(MODEL, model=self._options.model)), tree)
 
-    def _queries(self, messages: Sequence[Message], key: str, times: int) -> list[str]:
-        """The first query of each of so many answers, none twice.
+    def _scripts(self, messages: Sequence[Message], key: str, times: int, dialect: str) -> list[Script]:
+        """The first query of each of so many answers with the indexes before it, none twice.
 
         What is asked is part of the key: an order that is made again may have become another one.
         """
@@ -165,7 +189,8 @@ class Model:
         self.unheard = missed[0].message if missed and not replies else ""
         if self.unheard and self._alone and not self._spent:
             raise ChatUnavailable(self.unheard, _AGAIN)
-        return list(dict.fromkeys(text for reply in replies if isinstance(reply, Reply) and (text := _query(reply))))
+        scripts = dict.fromkeys(_script(reply, dialect) for reply in replies if isinstance(reply, Reply))
+        return [script for script in scripts if script.query or script.statements]
 
     @cached_property
     def _chat(self) -> BackgroundChat:
@@ -174,11 +199,13 @@ class Model:
         return self._stack.enter_context(BackgroundChat(self._options, self._recording))
 
 
-def _query(reply: Reply) -> str:
-    """The first query of an answer; empty where there is none."""
+def _script(reply: Reply, dialect: str) -> Script:
+    """The first query of an answer, "" where there is none, with the indexes that stand before it or by themselves."""
     reading = read(reply.content, truncated=reply.finish == "length", refused=reply.finish == "refusal")
-    text = next((rewrite.sql for rewrite in reading.rewrites if rewrite.sql), "")
-    return text.strip().removesuffix(";").rstrip()
+    scripts = [script_of(rewrite.sql, dialect) for rewrite in reading.rewrites if rewrite.sql]
+    first = next((script for script in scripts if script.query), Script((), ""))
+    alone = (statement for script in scripts if not script.query for statement in script.statements)
+    return Script(tuple(dict.fromkeys((*first.statements, *alone))), first.query)
 
 
 def _told(habit: str) -> str:

@@ -68,6 +68,8 @@ before its time counts. Times are interleaved runs in one process, of one thread
 The reward is {SPEED_WEIGHT:g} times the speedup on a logarithmic scale, capped at {CAP:g} times, and {1 - SPEED_WEIGHT:.2g} times
 how well the query reads: {", ".join(f"{part} {weight:g}" for part, weight in WEIGHTS.items())}. Pairs below
 {plans[0].threshold if plans else THRESHOLD:g} were left out. Quotas for patterns, speedups and schemas held while it was made.
+Variants that differ from their original in names alone have its times and its reward; those with other constants, or in another
+dialect, were timed anew.
 
 | hardware | |
 | --- | --- |

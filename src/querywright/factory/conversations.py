@@ -13,7 +13,7 @@ REWRITING = (
     "same rows and columns and is faster, and with nothing else."
 )
 SYSTEM = REWRITING + " Where an index is needed, put its CREATE INDEX statement first."
-"""What training data begins with; who is asked for rewrites alone hears the first part."""
+"""What training data begins with, and what an expert hears where indexes can be tried out; elsewhere it hears the first part."""
 
 _ENGINES = {"duckdb": "DuckDB", "sqlite": "SQLite"}
 

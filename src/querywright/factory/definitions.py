@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from querywright.databases.names import listed
+from querywright.sql.names import identifier
 from querywright.sql.schema import Schema, Table
 
 
@@ -14,17 +14,17 @@ def definition(table: Table, references: bool = True) -> str:
     keys = [key.columns for key in table.keys]
     primary = next((key for key in keys if all(name.lower() in required for name in key)), ())
     lines = [
-        f"{_name(column.name)} {column.type}{' NOT NULL' if column.not_null and column.name not in primary else ''}".rstrip()
+        f"{identifier(column.name)} {column.type}{' NOT NULL' if column.not_null and column.name not in primary else ''}".rstrip()
         for column in table.columns
     ]
     lines += [f"PRIMARY KEY ({_names(primary)})"] if primary else []
     lines += [f"UNIQUE ({_names(key)})" for key in keys if key != primary]
     if references:
         lines += [
-            f"FOREIGN KEY ({_names(key.columns)}) REFERENCES {_name(key.references)} ({_names(key.references_columns)})"
+            f"FOREIGN KEY ({_names(key.columns)}) REFERENCES {identifier(key.references)} ({_names(key.references_columns)})"
             for key in table.foreign_keys
         ]
-    return f"CREATE TABLE {_name(table.name)} (\n  " + ",\n  ".join(lines) + "\n)"
+    return f"CREATE TABLE {identifier(table.name)} (\n  " + ",\n  ".join(lines) + "\n)"
 
 
 def definitions(schema: Schema, read: Collection[str] | None = None) -> str:
@@ -34,14 +34,9 @@ def definitions(schema: Schema, read: Collection[str] | None = None) -> str:
     for table in chosen:
         for index in table.indexes:
             if not index.unique:
-                statements.append(f"CREATE INDEX {_name(index.name)} ON {_name(table.name)} ({_names(index.columns)});")
+                statements.append(f"CREATE INDEX {identifier(index.name)} ON {identifier(table.name)} ({_names(index.columns)});")
     return "\n".join(statements)
 
 
 def _names(names: Collection[str]) -> str:
-    return ", ".join(map(_name, names))
-
-
-def _name(name: str) -> str:
-    plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
-    return name if plain else listed([name])
+    return ", ".join(map(identifier, names))

@@ -6,25 +6,28 @@ databases and on the data. What counts as speed are interleaved runs of a slow q
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from querywright.advise.candidates import propose_indexes
+from sqlglot import exp
+
+from querywright.advise.candidates import IndexCandidate, propose_indexes
 from querywright.advise.trial import try_indexes
+from querywright.databases.specification import schema_title
 from querywright.errors import DatabaseError, ExecutionError
 from querywright.factory.curing import pattern_left
 from querywright.factory.drafting import Draft
-from querywright.factory.features import FEATURES, difficulty, features, pattern_of, table_count
-from querywright.factory.proposing import MODEL, REFERENCE, transforms_of
+from querywright.factory.features import FEATURES, difficulty, features, pattern_of, table_count, with_indexing
+from querywright.factory.proposing import INDEXES, MIXED, MODEL, transforms_of
 from querywright.factory.stock import Stock
 from querywright.factory.values import Example, Order, Plan, Solution, Try
 from querywright.generation.identity import skeleton, task_id
 from querywright.judge import ACCEPTED, Bench
 from querywright.judge.steps import StepCase, judge_step, open_step_case
-from querywright.measure.clock import LEAST_BAND
+from querywright.measure.clock import CLEARLY, LEAST_BAND
 from querywright.propose.protocol import Proposal
 from querywright.scoring.readability import readability
-from querywright.scoring.reward import band, reward
+from querywright.scoring.reward import CAP, band, reward
 from querywright.sql.facts import Facts
 from querywright.sql.parse import parse_query
 from querywright.sql.qualify import qualify_text
@@ -37,6 +40,9 @@ CLOSE = 0.03
 
 AGREEING = 1.25
 """Two measurements of a speedup that differ by less need no third one."""
+
+LEFT_MS = 0.5
+"""A rewrite that takes less has too little left that an index could take away and the clock could show."""
 
 _PAIR = range(1, 2)
 MOST_PAIRS = 4
@@ -55,7 +61,8 @@ class Trial:
     """A slow query on the data of a tier, on which it takes ``slow_ms``.
 
     ``wanted`` are the proposals to be judged, the best first, each with how many times as fast first runs show it to be,
-    ``hopeless`` those that a first run rejected; ``indexing``: indexes are tried as well.
+    ``hopeless`` those that a first run rejected; ``indexing``: indexes are tried as well. ``advised`` are those that a model
+    wants for a query, by its fingerprint.
     """
 
     draft: Draft
@@ -66,6 +73,7 @@ class Trial:
     wanted: tuple[tuple[float, Proposal], ...] = ()
     hopeless: tuple[Proposal, ...] = ()
     indexing: bool = False
+    advised: Mapping[str, tuple[IndexCandidate, ...]] = field(default_factory=dict)
 
     @property
     def solution(self) -> str:
@@ -123,17 +131,20 @@ class Examiner:
         accepted: list[Solution] = []
         rejected: list[Solution] = []
         judged, fate = 1, trial.said.fate
-        for solution in self._solutions(case, slow):
-            judged += 1
-            if not solution.speedup or solution.reward < self._plan.threshold:  # what was refuted was not measured
-                rejected.append(solution)
-                fate = "not verified" if solution.grade not in ACCEPTED else fate
-            elif {_pattern(trial, solution), band(solution.speedup)} & order.closed:
-                fate = "quota"
-            else:
-                accepted.append(solution)
-                if self._plan.stage == 2:
-                    break
+        for alternatives in self._solutions(order, case, slow):
+            for solution in alternatives:
+                judged += 1
+                if not solution.speedup or solution.reward < self._plan.threshold:  # what was refuted was not measured
+                    rejected.append(solution)
+                    fate = "not verified" if solution.grade not in ACCEPTED else fate
+                elif accepted and self._plan.stage == 2:
+                    rejected += [solution] if solution.speedup < accepted[0].speedup else []
+                elif {_pattern(trial, solution), band(solution.speedup)} & order.closed:
+                    fate = "quota"
+                else:
+                    accepted.append(solution)
+            if accepted and self._plan.stage == 2:
+                break
         rejected += [_rejected(proposal) for proposal in trial.hopeless[: _REJECTED if accepted else 0]]
         examples = tuple(self._example(trial, solution, rejected) for solution in accepted)
         return replace(trial.said, fate="kept" if examples else fate, examples=examples, judged=judged)
@@ -147,31 +158,55 @@ class Examiner:
             return None
         return _Slow(trial, replace(query, sql=case.verifier.frozen(query.sql)), shown.run, verdict.grade)
 
-    def _solutions(self, case: StepCase, slow: _Slow) -> Iterator[Solution]:
-        """Judged solutions: indexes where they are wanted, then rewrites, the most promising first."""
-        if slow.trial.indexing and (found := self._with_indexes(case, slow)):
-            yield found
-        for expected, proposal in slow.trial.wanted:
-            yield self._rewritten(case, slow, proposal, expected)
+    def _solutions(self, order: Order, case: StepCase, slow: _Slow) -> Iterator[Sequence[Solution]]:
+        """Judged solutions, the most promising first, of which some come together: the slow query with indexes is preferred to
+        rewrites, for it is seldom one, and a rewrite with indexes, where it is clearly faster than either, to both."""
+        draft = slow.trial.draft
+        unchanged = Solution(draft.slow.sql, INDEXES, (), (), draft.slow.fingerprint, slow.grade)
+        indexed = list(self._with_indexes(order, case, slow, unchanged, draft.slow.tree))
+        for number, (expected, proposal) in enumerate(slow.trial.wanted):
+            alone = self._rewritten(case, slow, proposal, expected)
+            found = self._with_indexes(order, case, slow, alone, proposal.tree) if alone.speedup else ()
+            mixed = [one for one in found if all(_clearly_faster(one, other) for other in (*indexed, alone))]
+            yield [*sorted(mixed, key=lambda one: -one.speedup), *(indexed if number == 0 else ()), alone]
+        if not slow.trial.wanted:
+            yield indexed
 
-    def _with_indexes(self, case: StepCase, slow: _Slow) -> Solution | None:
-        """The slow query as it is, with indexes; None where there are none that help, they cannot be built, or the
-        database cannot be copied."""
+    def _with_indexes(self, order: Order, case: StepCase, slow: _Slow, alone: Solution, tree: exp.Query) -> Iterator[Solution]:
+        """The query of the solution ``alone`` with the indexes that the model wants for it, and with those that its conditions
+        and joins suggest, measured against the slow query without any.
+
+        Nothing comes where there are no indexes, they cannot be built, or the database cannot be copied.
+        """
+        trial, unchanged = slow.trial, alone.fingerprint == slow.query.fingerprint
+        advised, suggested = trial.advised.get(alone.fingerprint, ()), tuple[IndexCandidate, ...]()
+        if trial.indexing and (unchanged or self._worth_mixing(alone)):
+            suggested = propose_indexes(Facts(tree, trial.bench.database.schema, trial.draft.clean.dialect), 1)
+        wanted = [indexes for indexes in dict.fromkeys((advised, suggested)) if indexes]
+        if wanted and _pattern(trial, replace(alone, statements=("",))) in order.closed:
+            return
+        for indexes in wanted:
+            timing = self._indexed(case, slow, alone, indexes)
+            if timing is not None:
+                whole = MODEL if indexes == advised else INDEXES
+                proposer = whole if unchanged or alone.proposer == whole else MIXED
+                found = replace(alone, proposer=proposer, statements=tuple(index.statement for index in indexes))
+                yield scored(found, timing, trial.draft.clean.dialect)
+
+    def _worth_mixing(self, alone: Solution) -> bool:
+        """Whether indexes of our own are tried for a rewrite: somebody rewrites, and there is something left to gain."""
+        rewriting = {"rules", "model"} & set(self._plan.proposers)
+        return bool(rewriting) and alone.fast_ms >= LEFT_MS and alone.speedup < CAP
+
+    def _indexed(self, case: StepCase, slow: _Slow, alone: Solution, indexes: Sequence[IndexCandidate]) -> Timing | None:
+        """The slow query on the database as it is against the query of a solution on a copy with the indexes, in turns."""
         draft, bench = slow.trial.draft, slow.trial.bench
-        indexes = propose_indexes(Facts(draft.slow.tree, bench.database.schema, draft.clean.dialect), 1)
-        if not indexes:
-            return None
         own = StepCase(self._verifier(draft.query, bench), case.clock, bench, known=[slow.run])
-        unchanged = Candidate(draft.query, draft.query.fingerprint)
+        candidate = Candidate(replace(draft.query, sql=alone.sql, fingerprint=alone.fingerprint), draft.slow.fingerprint)
         try:
-            tried = try_indexes(own, unchanged, indexes, self._stock.host, self._stock.limits)
+            return try_indexes(own, candidate, indexes, self._stock.host, self._stock.limits).timing
         except (ExecutionError, DatabaseError):
             return None
-        if tried.timing is None:
-            return None
-        statements = tuple(index.statement for index in tried.indexes)
-        solution = Solution(draft.slow.sql, "indexes", (), statements, draft.slow.fingerprint, slow.grade)
-        return scored(solution, tried.timing, draft.clean.dialect)
 
     def _rewritten(self, case: StepCase, slow: _Slow, proposal: Proposal, expected: float) -> Solution:
         """The solution that a proposal is, measured if it holds."""
@@ -217,7 +252,7 @@ class Examiner:
         return Example(
             id=task_id(f"{draft.slow.fingerprint}:{solution.text}", specification, self._plan.seed),
             engine=self._engine,
-            schema=specification.partition(":")[0],
+            schema=schema_title(specification),
             database=specification,
             tier=trial.tier,
             shape=draft.clean.shape,
@@ -253,6 +288,12 @@ def scored(solution: Solution, timing: Timing, dialect: str) -> Solution:
     )
 
 
+def _clearly_faster(found: Solution, alone: Solution) -> bool:
+    """Whether a rewrite with indexes is worth more than one of the two alone: by its own times, and by those of the slow query in
+    turns with it as well, for the machine may have become less busy in between."""
+    return found.speedup >= CLEARLY * alone.speedup and alone.fast_ms >= CLEARLY * found.fast_ms
+
+
 def _rejected(proposal: Proposal) -> Solution:
     return Solution(
         proposal.candidate.query.sql,
@@ -264,10 +305,20 @@ def _rejected(proposal: Proposal) -> Solution:
 
 
 def _pattern(trial: Trial, solution: Solution) -> str:
-    """The kind of optimization; that of the clean query is what cures the habits that were put in, that of a model's answer what
+    """The kind of optimization, which is indexing as well where the solution has indexes."""
+    if not solution.statements:
+        return _pattern_of_rewrite(trial, solution)
+    if solution.fingerprint == trial.draft.slow.fingerprint:
+        return pattern_of((), True)
+    return with_indexing(_pattern_of_rewrite(trial, solution))
+
+
+def _pattern_of_rewrite(trial: Trial, solution: Solution) -> str:
+    """That of the transforms; that of the clean query is what cures the habits that were put in, that of a model's answer what
     cures those that it left."""
-    if solution.proposer == REFERENCE:
-        return trial.draft.pattern
-    if solution.proposer == MODEL:
-        return pattern_left(trial.draft.slow, solution.sql, trial.bench.database.schema, trial.draft.clean.dialect)
-    return pattern_of(solution.transforms, bool(solution.statements))
+    draft = trial.draft
+    if solution.transforms:
+        return pattern_of(solution.transforms, False)
+    if solution.fingerprint == draft.clean.fingerprint and solution.proposer != MODEL:
+        return draft.pattern
+    return pattern_left(draft.slow, solution.sql, trial.bench.database.schema, draft.clean.dialect)

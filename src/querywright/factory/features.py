@@ -60,3 +60,8 @@ def pattern_of(applied: Iterable[str], indexes: bool) -> str:
     known = transforms()
     kinds = {known[name].FAMILY for name in applied if name in known}
     return "|".join(sorted({*kinds, *([INDEXING] if indexes else [])})) or "semantic_rewrite"
+
+
+def with_indexing(pattern: str) -> str:
+    """The pattern of a solution that creates an index as well."""
+    return "|".join(sorted({*pattern.split("|"), INDEXING}))

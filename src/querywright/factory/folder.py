@@ -9,6 +9,7 @@ stage2/pool.json                   the best examples of each pattern, to be show
 stage2/model_sqlite.jsonl          what a model was asked for an engine, and its answers
 combined/training_data.json        the examples of both stages
 combined/training_data_augmented.json   and their variants
+combined/augmentation.jsonl        what each example gave of these, by what augmentation.json asks for
 finetuning/                        what is exported
 """
 

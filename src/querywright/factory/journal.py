@@ -1,5 +1,7 @@
 """The record of a run: one line for each order that is done, written before the next one counts.
 
+The variants of examples have such a record as well.
+
 Everything else in the folder is derived from it. A process that is killed, or a disk that is full, leaves at most a line that
 was cut short, which is removed when the journal is opened again: nothing is lost that was done, and nothing done twice.
 """
@@ -13,19 +15,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Self, TypeVar
 
 from querywright.errors import RunError
 from querywright.factory.values import Example, Product
 from querywright.runs.serialize import from_json, to_json
 
+T = TypeVar("T")
+
 _BLOCK = 1 << 16
 
 
-class Journal:
-    """The journal in the file ``path``, held by this process alone; a context manager.
+class Lines:
+    """A file ``path`` to which values are added, a line each, held by this process alone; a context manager.
 
     Raises `RunError` where it cannot be written or another process holds it.
     """
+
+    ELSEWHERE = "another folder"
+    """What may be named instead."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,24 +41,24 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab", buffering=0)
         except OSError as error:
-            raise RunError(f"{path} cannot be written: {error.strerror}.", "Name another folder with --out.") from error
+            raise RunError(f"{path} cannot be written: {error.strerror}.", f"Name {self.ELSEWHERE}.") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
-            raise RunError(f"Another run writes to {path.parent}.", "Wait for it, or name another folder with --out.") from error
+            raise RunError(f"Another run writes to {path.parent}.", f"Wait for it, or name {self.ELSEWHERE}.") from error
         self._file.truncate(_end_of_last_line(path))
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
 
-    def add(self, product: Product) -> None:
-        """Write what came of an order; a kill after this loses nothing of it, the loss of power what was not yet synced."""
-        lean = replace(product, order=replace(product.order, weights=(), beside=(), closed=frozenset(), shots=(), sought=()))
-        line = to_json(lean).encode() + b"\n"
+    def write(self, value: object) -> int:
+        """Add a value and return where its line begins; a kill after this loses nothing of it, the loss of power what was not yet
+        synced."""
+        line = to_json(value).encode() + b"\n"
         before = self.path.stat().st_size
         try:
             if self._file.write(line) != len(line):
@@ -60,6 +68,7 @@ class Journal:
             raise RunError(
                 f"{self.path} cannot be written: {error.strerror}.", "Free space there, then run the same command to go on."
             ) from error
+        return before
 
     def sync(self) -> None:
         """Put everything on the disk; raises `RunError` where that fails."""
@@ -71,18 +80,39 @@ class Journal:
             ) from error
 
 
-def products(path: Path) -> Iterator[Product]:
-    """The complete lines of a journal, none where there is no file; raises `RunError` for a line that is not one."""
+class Journal(Lines):
+    """The journal of a run."""
+
+    ELSEWHERE = "another folder with --out"
+
+    def add(self, product: Product) -> None:
+        """Write what came of an order."""
+        self.write(replace(product, order=replace(product.order, weights=(), beside=(), closed=frozenset(), shots=(), sought=())))
+
+
+def lines(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
+    """The values of all complete lines, each with where its line begins; none where there is no file.
+
+    Raises `RunError` for a line that is no value of that ``kind``.
+    """
     if not path.is_file():
         return
     with path.open("rb") as file:
+        begin = 0
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
             try:
-                yield from_json(Product, line)
+                yield begin, from_json(kind, line)
             except RunError as error:
                 raise RunError(f"{path}, line {number}: {error.message}", "Remove the line, then run again.") from error
+            begin += len(line)
+
+
+def products(path: Path) -> Iterator[Product]:
+    """What came of the orders that a journal holds; raises `RunError` for a line that is none."""
+    for _, product in lines(path, Product):
+        yield product
 
 
 def examples(path: Path) -> Iterator[Example]:

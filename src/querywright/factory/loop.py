@@ -34,10 +34,11 @@ from querywright.factory.metrics import Metrics
 from querywright.factory.pool import Pool
 from querywright.factory.quotas import Quotas
 from querywright.factory.steering import Steering
-from querywright.factory.stock import DOMAINS, open_all
+from querywright.factory.stock import open_all
 from querywright.factory.values import Example, Order, Plan, Product, Try
 from querywright.factory.workshop import Workshop, make
 from querywright.workers import Worker
+from querywright.workloads.driver import domains
 
 CHECKPOINT_EVERY = 10
 _SHOTS = 3
@@ -106,7 +107,7 @@ class _State:
         left = self.missing.get(engine)
         number = left.pop() if left else self.next_number[engine]
         self.next_number[engine] = max(self.next_number[engine], number + 1)
-        order = self.steering[engine].order(plan, engine, number, plan.databases or DOMAINS, self.metrics.quotas)
+        order = self.steering[engine].order(plan, engine, number, plan.databases or domains(), self.metrics.quotas)
         order = replace(order, sharing=self.metrics.sharing)
         if "model" not in plan.proposers:
             return order

@@ -24,6 +24,12 @@ REFERENCE = "reference"
 MODEL = "model"
 """The proposer of what a model answers."""
 
+INDEXES = "indexes"
+"""The proposer of the slow query as it is, with indexes."""
+
+MIXED = "mixed"
+"""The proposer of a rewrite with indexes that somebody else proposed for it."""
+
 _FOLLOWING = ("push_join_keys_down", "merge_derived_table", "eliminate_left_join")
 """What tidies up behind a cure: a subquery that became a derived table takes the keys that it is joined by."""
 

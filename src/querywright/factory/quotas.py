@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from querywright.databases.specification import schema_title
 from querywright.factory.values import Example
 from querywright.scoring.reward import band, band_names
 
@@ -87,8 +88,8 @@ class Quotas:
 
     def schema_weights(self, names: Iterable[str], held_out: Mapping[str, str]) -> dict[str, float]:
         """How often each schema is to be drawn from next; 0 for those that have their share."""
-        weights = {name: HELD_OUT_SHARE if name in held_out else 1.0 for name in names}
-        opened = {name: weight for name, weight in weights.items() if not self._schema_full(name, held_out)}
+        weights = {name: HELD_OUT_SHARE if schema_title(name) in held_out else 1.0 for name in names}
+        opened = {name: weight for name, weight in weights.items() if not self._schema_full(schema_title(name), held_out)}
         return opened or weights
 
     def lacking(self) -> dict[str, float]:

@@ -28,18 +28,25 @@ class Recheck:
 
 
 def recheck(
-    database: Database, session: Session, slow: str, fast: str, indexes: Sequence[str] = (), host: Host | None = None
+    database: Database,
+    session: Session,
+    slow: str,
+    fast: str,
+    indexes: Sequence[str] = (),
+    host: Host | None = None,
+    limit_s: float = LIMIT_S,
 ) -> Recheck:
     """Compare the answers of two queries on a database, the second one with ``indexes`` that are built on a copy.
 
-    What fails is a reason, not an error. Raises `DatabaseError` where the database cannot be copied.
+    What fails, or takes longer than ``limit_s`` seconds, is a reason, not an error. Raises `DatabaseError` where the database
+    cannot be copied.
     """
     try:
         if not indexes:
-            comparison = _compared(database, session, slow, fast, indexes)
+            comparison = _compared(database, session, slow, fast, indexes, limit_s)
         else:
             with copied(database, host) as (copy, own):
-                comparison = _compared(copy, own, slow, fast, indexes)
+                comparison = _compared(copy, own, slow, fast, indexes, limit_s)
     except (ExecutionError, QueryError) as error:
         return Recheck(0, error.message)
     if comparison.equal:
@@ -47,11 +54,11 @@ def recheck(
     return Recheck(comparison.rows, comparison.difference.reason if comparison.difference else comparison.undecided)
 
 
-def _compared(database: Database, session: Session, slow: str, fast: str, indexes: Sequence[str]) -> Comparison:
+def _compared(database: Database, session: Session, slow: str, fast: str, indexes: Sequence[str], limit_s: float) -> Comparison:
     dialect, exact = session.capabilities.dialect, session.capabilities.exact_decimals
     facts = Facts(qualify_text(slow, database.schema, dialect, source="the slow query"), database.schema, dialect)
     parse_query(fast, dialect, "the fast query")
-    stored = session.call(store_original, slow, dialect, (), _ANSWER, limit_s=LIMIT_S)
+    stored = session.call(store_original, slow, dialect, (), _ANSWER, limit_s=limit_s)
     for statement in indexes:
-        session.execute(statement, limit_s=LIMIT_S)
-    return session.call(compare, stored, fast, terms_of(slow, facts, exact_decimals=exact), limit_s=LIMIT_S)
+        session.execute(statement, limit_s=limit_s)
+    return session.call(compare, stored, fast, terms_of(slow, facts, exact_decimals=exact), limit_s=limit_s)

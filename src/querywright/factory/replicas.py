@@ -5,11 +5,12 @@ They live in a folder of their own, so that nothing of the run that made the exa
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections import OrderedDict
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from querywright.databases.database import Database
@@ -19,12 +20,15 @@ from querywright.databases.scratch import SCRATCH
 from querywright.databases.specification import workload_instance
 from querywright.engines.protocol import Limits, Location
 from querywright.engines.session import Host, Session
+from querywright.errors import RunError
 from querywright.factory.definitions import definition
-from querywright.factory.renaming import Renaming, renamed_schema
+from querywright.sql.renaming import Renaming, renamed_schema
 from querywright.sql.schema import Schema
 from querywright.workloads.driver import FILE_SUFFIX, Instance, build
 
 _OPEN = 6
+_ROOM_BYTES = 16 << 20
+_PROBE_BYTES = 1 << 20
 
 
 class Replicas:
@@ -37,7 +41,7 @@ class Replicas:
     def __init__(self, rows: int | None = None, seed: int | None = None) -> None:
         self._rows = rows
         self._seed = seed
-        self._folder = TemporaryDirectory(prefix="querywright-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="querywright-", ignore_cleanup_errors=True)
         self._host = Host()
         self._databases: dict[tuple[str, tuple[tuple[str, str], ...]], Database] = {}
         self._sessions: OrderedDict[str, Session] = OrderedDict()
@@ -70,6 +74,22 @@ class Replicas:
             self._sessions[address] = Session(database.location, Limits(threads=1), self._host).__enter__()
         self._sessions.move_to_end(address)
         return database, self._sessions[address]
+
+    def check_room(self, specification: str) -> None:
+        """Raise `RunError` where there is no room for another such database: what failed then says nothing of a query."""
+        path = Path(self.opened(specification, {})[0].location.address)
+        size = path.stat().st_size if path.is_file() else 0
+        try:
+            with tempfile.TemporaryFile(dir=self._folder.name) as file:
+                file.write(bytes(_PROBE_BYTES))
+            full = shutil.disk_usage(self._folder.name).free < max(_ROOM_BYTES, size)
+        except OSError:
+            full = True
+        if full:
+            raise RunError(
+                "There is no room for temporary databases.",
+                f"Free space in {tempfile.gettempdir()}, then run the same command to go on.",
+            )
 
     def _meant(self, specification: str) -> Instance | str:
         """The generated database in its size here, or the user's own."""

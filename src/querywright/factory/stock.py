@@ -11,6 +11,7 @@ from itertools import count, product
 from querywright.databases.database import Database
 from querywright.databases.opening import open_database
 from querywright.databases.sampling import sample
+from querywright.databases.specification import schema_title, workload_instance
 from querywright.engines.protocol import Limits
 from querywright.engines.session import Host, Session
 from querywright.errors import DatabaseError
@@ -19,9 +20,7 @@ from querywright.factory.drafting import Drafter
 from querywright.factory.values import CURRICULUM
 from querywright.judge import Bench
 from querywright.verification.scratch import Scratch
-
-DOMAINS = ("analytics", "content", "ecommerce", "hr", "social")
-"""The domain schemas, which come at every tier."""
+from querywright.workloads.driver import Instance, instance, sized
 
 DRAFTED_ON = 2
 """The tier whose data queries are drafted on; their constants are good for the others, which hold the same kinds of rows."""
@@ -54,11 +53,15 @@ class Stock:
         self._cpu_s = 0.0
 
     def specification(self, schema: str, tier: int) -> str:
-        """What opens the database of a schema at a tier; a user's own database has one size only."""
-        if not _is_domain(schema):
+        """What opens the database of a schema at a tier; a user's own database has one size only.
+
+        Raises `DatabaseError` for a workload that the engine does not have.
+        """
+        chosen = _sized(schema)
+        if chosen is None:
             return schema
-        engine = f",engine={self._engine}" if self._engine != "duckdb" else ""
-        return f"{schema}:rows={CURRICULUM[tier]}{engine}"
+        given = {**chosen.parameters, "rows": str(CURRICULUM[tier]), "engine": self._engine}
+        return instance(chosen.name, given).label
 
     def bench(self, schema: str, tier: int) -> Bench:
         """The database of a schema at a tier, with room for an answer of its own."""
@@ -83,7 +86,7 @@ class Stock:
     def _sampled(self, database: Database) -> Database:
         """A scratch copy of some rows where the user's own database is large."""
         largest = max((table.rows or 0 for table in database.schema.tables), default=0)
-        if _is_domain(database.specification.partition(":")[0]) or largest <= _LARGEST:
+        if _sized(database.specification) or largest <= _LARGEST:
             return database
         return replace(sample(database, _LARGEST / largest, self._seed), specification=database.specification)
 
@@ -92,12 +95,12 @@ class Stock:
         if schema not in self._drafters:
             bench = self.bench(schema, DRAFTED_ON)
             dialect = bench.session.capabilities.dialect
-            self._drafters[schema] = Drafter.over(schema, bench.database.schema, bench.session, dialect, self._seed)
+            self._drafters[schema] = Drafter.over(schema_title(schema), bench.database.schema, bench.session, dialect, self._seed)
         return self._drafters[schema]
 
     def tiers(self, schema: str) -> range:
         """The tiers that there are."""
-        return range(1 + LARGEST_TIER.get(self._engine, len(CURRICULUM) - 1) if _is_domain(schema) else 1)
+        return range(1 + LARGEST_TIER.get(self._engine, len(CURRICULUM) - 1) if _sized(schema) else 1)
 
     def cpu_s(self) -> float:
         """CPU seconds of the worker process since they were asked for last."""
@@ -123,5 +126,7 @@ def open_all(engines: Iterable[str], databases: Iterable[str], seed: int) -> Non
             stock.drafter(schema)
 
 
-def _is_domain(schema: str) -> bool:
-    return schema in DOMAINS
+def _sized(schema: str) -> Instance | None:
+    """The workload that a schema is, if it comes at every tier."""
+    chosen = workload_instance(schema)
+    return chosen if chosen is not None and sized(chosen.name) else None

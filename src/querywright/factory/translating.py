@@ -15,27 +15,23 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from querywright.databases.database import Database
 from querywright.databases.specification import workload_instance
 from querywright.engines.session import Session
-from querywright.errors import ExecutionError, QueryError
+from querywright.errors import DatabaseError, ExecutionError, QueryError
 from querywright.factory.examining import scored
 from querywright.factory.rechecking import recheck
 from querywright.factory.replicas import Replicas
+from querywright.factory.retiming import LIMIT_S, timed
 from querywright.factory.values import Example
 from querywright.generation.identity import skeleton, split_of
-from querywright.measure.clock import LEAST_BAND, Clock
 from querywright.scoring.readability import readability
 from querywright.sql.fingerprint import fingerprint
 from querywright.sql.parse import parse_query
 from querywright.sql.qualify import qualify_text
-from querywright.values import Query, Timing
-from querywright.workers import timing_lock
 
 OTHER = {"duckdb": "sqlite", "sqlite": "duckdb"}
 """The engine whose dialect an example is translated to."""
 
-_LIMIT_S = 5.0
 _DIGITS = 6
 
 
@@ -58,7 +54,9 @@ def translated(example: Example, replicas: Replicas, threshold: float) -> Exampl
 
     ``replicas`` are of the size that the example has. Raises `DatabaseError` where a database cannot be made.
     """
-    engine = OTHER[example.engine]
+    engine = OTHER.get(example.engine)
+    if engine is None:
+        return "Its engine has no other dialect to be translated to."
     try:
         texts = [translated_sql(sql, example.engine, engine) for sql in (example.slow, example.solution.sql, example.clean)]
         return _measured(example, engine, texts, replicas, threshold)
@@ -71,12 +69,16 @@ def _measured(example: Example, engine: str, texts: Sequence[str], replicas: Rep
     chosen = workload_instance(example.database)
     assert chosen is not None, "only generated data is the same on another engine"
     specification = replace(chosen, engine=engine).label
+    try:
+        workload_instance(specification)
+    except DatabaseError as error:  # there is none for the other engine
+        return error.message
     database, session = replicas.opened(specification, {})
     schema = database.schema
     family = skeleton(qualify_text(clean, schema, engine, source="the clean query"))
     if split_of(example.schema, family) != example.split:
         return "Its family belongs to another split there."
-    found = recheck(database, session, slow, fast, (), replicas.host)
+    found = recheck(database, session, slow, fast, (), replicas.host, LIMIT_S)
     if found.reason:
         return found.reason
     _, own = replicas.opened(example.database, {})
@@ -86,7 +88,7 @@ def _measured(example: Example, engine: str, texts: Sequence[str], replicas: Rep
     identity = hashlib.sha256(f"{example.id}:{engine}".encode()).hexdigest()[:16]
     fast_tree = qualify_text(fast, schema, engine, source="the fast query")
     solution = replace(example.solution, sql=fast, fingerprint=fingerprint(fast_tree, engine), statements=())
-    solution = scored(solution, _timing(database, session, slow, fast), engine)
+    solution = scored(solution, timed(database, session, slow, fast), engine)
     if solution.reward < threshold:
         return "It is not faster there."
     return replace(
@@ -105,19 +107,8 @@ def _measured(example: Example, engine: str, texts: Sequence[str], replicas: Rep
     )
 
 
-def _timing(database: Database, session: Session, slow: str, fast: str) -> Timing:
-    clock = Clock(session, database.name, _LIMIT_S)
-    with timing_lock():
-        runs = [session.measure(text, limit_s=_LIMIT_S) for text in (slow, fast)]
-        return clock.step(_query(slow), _query(fast), runs[:1], runs[1], LEAST_BAND)
-
-
-def _query(sql: str) -> Query:
-    return Query(sql, "", "")
-
-
 def _values(session: Session, sql: str) -> Counter[tuple[object, ...]]:
-    rows = session.fetch(sql, limit_s=_LIMIT_S).rows
+    rows = session.fetch(sql, limit_s=LIMIT_S).rows
     return Counter(tuple(map(_plain, row)) for row in rows)
 
 

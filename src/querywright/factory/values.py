@@ -88,8 +88,9 @@ class Order:
 class Solution:
     """A solution that was tried: its text, who proposed it with which ``transforms``, and what came of it.
 
-    ``statements`` are CREATE INDEX statements that belong to it. ``grade`` is the judge's, None where it was not judged because a
-    first run had shown it to be no gain. ``speedup`` is 0 where it was not measured.
+    ``statements`` are CREATE INDEX statements that belong to it; its times are then those of the slow query without them and of
+    the solution with them. ``grade`` is the judge's, None where it was not judged because a first run had shown it to be no gain.
+    ``speedup`` is 0 where it was not measured.
     """
 
     sql: str

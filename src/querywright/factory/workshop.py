@@ -17,7 +17,7 @@ from pathlib import Path
 from querywright.advise.trial import ENGINES as INDEXED_ENGINES
 from querywright.engines.session import timed_run
 from querywright.errors import ExecutionError, QueryError, StatementError, StatementTimeout
-from querywright.factory.asking import Model, options
+from querywright.factory.asking import Advice, Model, options
 from querywright.factory.drafting import Draft
 from querywright.factory.examining import Examiner, Trial
 from querywright.factory.features import INDEXING, features, pattern_of
@@ -28,11 +28,13 @@ from querywright.judge import Bench
 from querywright.propose.protocol import Proposal
 from querywright.scoring.reward import band
 from querywright.sql.facts import Facts
+from querywright.sql.schema import Schema
 
-FASTEST_MS = {"duckdb": 4.0, "sqlite": 2.0}
-"""Slow queries that take less are tried on more rows: next to nothing cannot be measured."""
+FASTEST_MS = {"sqlite": 2.0}
+OTHERWISE_FASTEST_MS = 4.0
+"""Slow queries that take less on their engine are tried on more rows: next to nothing cannot be measured."""
 
-SLOWEST_S = {"duckdb": 0.06, "sqlite": 0.06}
+SLOWEST_S = 0.06
 """Slow queries that take longer are tried on fewer rows; each is run five times or so."""
 
 _PATIENCE = (5.0, 2.0)
@@ -86,6 +88,7 @@ class Workshop:
         """``recording`` is the file of a model's answers, which are not paid twice."""
         gc.set_threshold(*COLLECTION)
         self._engine = engine
+        self._fastest_ms = FASTEST_MS.get(engine, OTHERWISE_FASTEST_MS)
         self._plan = plan
         self._stock = Stock(engine, plan.seed)
         self._tiers: dict[tuple[object, ...], int] = {}
@@ -169,10 +172,13 @@ class Workshop:
         if clean_ms is None or (clean_ms * LEAST_PROMISE > placed.slow_ms and not indexing and self._model is None):
             made.tries.append(said)
             return None
-        promising, hopeless, shared = self._screened(made, placed)
+        advice = self._advice(order, placed, schema)
+        placed = replace(placed, advised=advice.indexes)
+        promising, hopeless, shared = self._screened(made, placed, advice)
         timed = [(placed.slow_ms / milliseconds, proposal) for milliseconds, proposal in promising]
         wanted = [(ratio, proposal) for ratio, proposal in timed if self._wanted(order, placed, proposal, ratio)]
-        if wanted or (indexing and placed.slow_ms >= FASTEST_MS[self._engine]):
+        indexable = draft.slow.fingerprint in placed.advised or (indexing and placed.slow_ms >= self._fastest_ms)
+        if wanted or indexable:
             trial = replace(placed, said=said, wanted=tuple(wanted), hopeless=tuple(hopeless), indexing=indexing)
             made.trials.append(trial)
             made.solved[trial.solution] += 1
@@ -194,7 +200,7 @@ class Workshop:
         """The slow query where a few tiers, this one first, show it to be slow, and the tier to begin with the next time."""
         order, tiers = made.order, self._stock.tiers(made.order.schema)
         least, most = _PATIENCE if order.patient else (1.0, 1.0)
-        limit_s, indexing = most * SLOWEST_S[self._engine], self._indexing(made)
+        limit_s, indexing = most * SLOWEST_S, self._indexing(made)
         fate: Fate = "too slow"
         tried: set[int] = set()
         for _ in range(1 + _MOVES):
@@ -208,7 +214,7 @@ class Workshop:
             else:
                 milliseconds = run.cpu_ns / 1e6
                 ratio = milliseconds / clean_ms if clean_ms else inf
-                enough = milliseconds >= least * FASTEST_MS[self._engine]
+                enough = milliseconds >= least * self._fastest_ms
                 gain = self._promising(order, ratio)
                 growing = not indexing and _GROWTH * milliseconds < 1000 * limit_s
                 if len(tiers) == 1 or (enough and (gain or not growing)):
@@ -218,13 +224,19 @@ class Workshop:
                 break
         return fate, min(max(tier, tiers[0]), tiers[-1])
 
-    def _screened(self, made: _Round, trial: Trial) -> tuple[list[tuple[float, Proposal]], list[Proposal], int]:
+    def _advice(self, order: Order, trial: Trial, schema: Schema) -> Advice:
+        """What the model says to the slow query; it is not asked where enough is there of what it could answer."""
+        if self._model is None or trial.draft.pattern in order.closed:
+            return Advice()
+        return self._model.solutions(trial.draft, schema, order.shots, f"{order.number}", self._plan.candidates)
+
+    def _screened(self, made: _Round, trial: Trial, advice: Advice) -> tuple[list[tuple[float, Proposal]], list[Proposal], int]:
         """Proposals in the order of the milliseconds of one run each, those that such a run rejects, and how many were left out
-        because enough slow queries have them for a solution."""
+        because enough slow queries have them for a solution. What shall have indexes is not rejected by a run without them."""
         shared = 0
         timed: list[tuple[float, Proposal]] = []
         hopeless: list[Proposal] = []
-        for proposal in self._proposals(made, trial):
+        for proposal in self._proposals(made, trial, advice):
             if self._plan.stage == 2 and made.solved[proposal.fingerprint] >= made.order.sharing:
                 shared += 1
                 continue
@@ -234,25 +246,29 @@ class Workshop:
                 milliseconds = self._clean_ms(made, trial.draft, trial.bench, trial.tier)
             else:
                 milliseconds = self._first_run(trial.bench, proposal.tree.sql(trial.draft.clean.dialect))
-            if milliseconds is not None and milliseconds * LEAST_PROMISE < trial.slow_ms:
+            advised = proposal.fingerprint in trial.advised
+            if milliseconds is None and advised:
+                milliseconds = 1000 * SLOWEST_S
+            if milliseconds is not None and (advised or milliseconds * LEAST_PROMISE < trial.slow_ms):
                 timed.append((milliseconds, proposal))
             else:
                 hopeless.append(proposal)
         timed.sort(key=lambda item: item[0] * _handicap(item[1], made.order))
         return timed[: self._plan.candidates], hopeless, shared
 
-    def _proposals(self, made: _Round, trial: Trial) -> Iterator[Proposal]:
+    def _proposals(self, made: _Round, trial: Trial, advice: Advice) -> Iterator[Proposal]:
         draft, schema, order = trial.draft, trial.bench.database.schema, made.order
         if "rules" in self._plan.proposers:
             yield from cured(draft, schema, self._engine, order.sought)
             if self._plan.stage == 1 or (order.number % _EXPLORING == 0 and not made.trials):
                 yield from ruled(draft, schema, self._engine, self._plan.candidates - 1, order.number)
-        if self._model is not None and draft.pattern not in order.closed:  # whatever it answers would be of that kind
-            yield from self._model.solutions(draft, schema, order.shots, f"{order.number}", self._plan.candidates)
+        yield from advice.rewrites
         yield reference(draft)
 
     def _wanted(self, order: Order, trial: Trial, proposal: Proposal, ratio: float) -> bool:
         """Whether the quotas have room for the proposal, as far as can be said before it is judged."""
+        if proposal.fingerprint in trial.advised:
+            return True
         pattern = pattern_of(transforms_of(proposal), False) if proposal.steps else trial.draft.pattern
         return pattern not in order.closed and self._promising(order, ratio)
 
@@ -268,7 +284,7 @@ class Workshop:
     def _first_run(self, bench: Bench, text: str) -> float | None:
         """The milliseconds of one run; None where it fails or takes as long as slow queries may."""
         try:
-            return max(1e-3, bench.session.call(timed_run, text, (), 0, limit_s=SLOWEST_S[self._engine]).cpu_ns / 1e6)
+            return max(1e-3, bench.session.call(timed_run, text, (), 0, limit_s=SLOWEST_S).cpu_ns / 1e6)
         except (StatementTimeout, StatementError):
             return None
 

@@ -6,7 +6,8 @@ Whatever is drawn parses, fits the schema, and has one answer: LIMIT and ROW_NUM
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from random import Random
 from typing import cast
 
@@ -14,14 +15,16 @@ from sqlglot import exp
 
 from querywright.errors import ContractError, InputError
 from querywright.generation.identity import skeleton
+from querywright.generation.plain_names import plain_names
 from querywright.generation.scene import Scene, Unsuitable
 from querywright.generation.shapes.protocol import Shape
-from querywright.generation.statistics import Statistics
+from querywright.generation.statistics import Statistics, TableStatistics
 from querywright.registry import plugins
 from querywright.sql.ambiguity import ambiguities
 from querywright.sql.facts import Facts
 from querywright.sql.fingerprint import fingerprint
 from querywright.sql.qualify import qualify_text
+from querywright.sql.renaming import Renaming, renamed_schema, renamed_sql
 from querywright.sql.schema import Schema
 
 _TRIES = 20
@@ -86,11 +89,29 @@ class QueryGenerator:
                 seen.add(query.fingerprint)
                 yield query
 
+    @cached_property
+    def _plain(self) -> tuple[Schema, Statistics, Renaming]:
+        """Schema and statistics with names that need no quotes, and the names that those stand for."""
+        names, back = plain_names(self.schema, self.dialect)
+        if not names:
+            return self.schema, self.statistics, back
+
+        def new(name: str) -> str:
+            return names.get(name.lower(), name)
+
+        known = {
+            new(table): TableStatistics(one.rows, {new(column): seen for column, seen in one.columns.items()})
+            for table, one in self.statistics.items()
+        }
+        return renamed_schema(self.schema, names), known, back
+
     def _drawn(self, name: str, random: Random) -> GeneratedQuery | None:
+        schema, known, meant = self._plain
         try:
-            drawn = shapes()[name].draw(Scene(self.schema, self.statistics, self.dialect, random))
+            drawn = shapes()[name].draw(Scene(schema, known, self.dialect, random))
         except Unsuitable:
             return None
+        drawn = replace(drawn, sql=renamed_sql(drawn.sql, self.dialect, meant)) if meant else drawn
         tree = qualify_text(drawn.sql, self.schema, self.dialect, source=f"the query of shape {name}")
         found = ambiguities(Facts(tree, self.schema, self.dialect))
         if found:

@@ -10,8 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from sqlglot import exp
-
+from querywright.databases.names import table_name
 from querywright.engines.protocol import ResultSet
 from querywright.engines.session import Session
 from querywright.sql.schema import Column, Schema, Table
@@ -55,7 +54,7 @@ def statistics(schema: Schema, session: Session) -> Statistics:
     """Look at a sample of each table that has rows; the same sample whenever the data is the same."""
     found: dict[str, TableStatistics] = {}
     for table in schema.tables:
-        name = exp.to_identifier(table.name.rpartition(".")[2], quoted=True).sql()
+        name = table_name(table.name, session.capabilities.dialect)
         (count,) = session.fetch(f"SELECT COUNT(*) FROM {name}").rows[0]
         rows = int(str(count))
         if rows == 0:

@@ -17,7 +17,7 @@ _JOINED = re.compile(
 
 def singular(name: str) -> str:
     """A table's name as a noun: ``article_tags`` is "article tag"."""
-    words = _COMPOUNDS.get(name.lower(), name.lower().replace("_", " "))
+    words = _COMPOUNDS.get(name.lower(), name.lower().replace("_", " ").strip())
     if words.endswith("ies"):
         return f"{words[:-3]}y"
     if words.endswith(("sses", "shes", "ches", "xes")):
@@ -49,7 +49,7 @@ def phrase(table: Table, column: str) -> str:
     for ending in ("_at", "_on", "_date"):
         if name.endswith(ending) and len(name) > len(ending) + 2:
             name = name.removesuffix(ending)
-    return name.replace("_", " ")
+    return name.replace("_", " ").strip()
 
 
 def role(table: Table, columns: Sequence[str], referenced: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from querywright.gym.certifying import Place
+from querywright.workloads.driver import domains, workloads
 
 QUESTIONS = "questions"
-DOMAINS = ("ecommerce", "hr", "analytics", "social", "content")
 
 _ROWS = {"duckdb": (3_000, 10_000, 30_000, 100_000), "sqlite": (1_000, 3_000, 10_000, 30_000)}
+
+_ASKING = tuple(name for name in domains() if workloads()[name].QUERY_NAMES)
+"""The domains that come with questions."""
 
 
 def _domain_places(name: str, engine: str) -> Iterator[Place]:
@@ -30,10 +33,10 @@ def _shop_places() -> Iterator[Place]:
 
 
 SOURCES: Mapping[str, Sequence[Place]] = {
-    **{name: tuple(_domain_places(name, "duckdb")) for name in DOMAINS},
-    **{f"{name}/sqlite": tuple(_domain_places(name, "sqlite")) for name in DOMAINS},
-    **{f"{name}/{QUESTIONS}": tuple(_domain_places(name, "duckdb"))[-2:] for name in DOMAINS},
-    **{f"{name}/sqlite/{QUESTIONS}": tuple(_domain_places(name, "sqlite"))[1:] for name in DOMAINS},
+    **{name: tuple(_domain_places(name, "duckdb")) for name in domains()},
+    **{f"{name}/sqlite": tuple(_domain_places(name, "sqlite")) for name in domains()},
+    **{f"{name}/{QUESTIONS}": tuple(_domain_places(name, "duckdb"))[-2:] for name in _ASKING},
+    **{f"{name}/sqlite/{QUESTIONS}": tuple(_domain_places(name, "sqlite"))[1:] for name in _ASKING},
     "shop": tuple(_shop_places()),
     # The generators of the TPC have no seed: a hidden database is of nearly the same size, with other rows.
     "tpch": tuple(_benchmark_places("tpch", (("0.03", "0.032", "0.008"), ("0.1", "0.11", "0.01")))),

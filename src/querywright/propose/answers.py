@@ -70,6 +70,7 @@ _STATEMENT = re.compile(
     r"^[ \t]*(?:WITH|SELECT|\(\s*SELECT|INSERT|UPDATE|DELETE|DROP|CREATE|ALTER|TRUNCATE|MERGE|ATTACH|COPY|PRAGMA|GRANT)\b",
     re.IGNORECASE | re.MULTILINE,
 )
+_INDEXES = re.compile(r"(?:CREATE\s+(?:UNIQUE\s+)?INDEX\b[^;]*+;\s*+)*+", re.IGNORECASE)
 _REFUSAL = re.compile(
     r"\bI(?: am|'m|’m) (?:sorry|unable|not able)|\bI (?:can(?:not|'t|’t)|won'?t|must decline)|\bcan(?:not|'t) (?:help|comply)",
     re.IGNORECASE,
@@ -228,7 +229,10 @@ def _statements(text: str, cut: bool) -> Iterator[str]:
                 yield match[1].strip()
         return
     if not cut and (start := _STATEMENT.search(text)):
-        yield re.split(r";\s*\n\s*\n|\n```", text[start.start() :], maxsplit=1)[0].strip()
+        plain = text[start.start() :].lstrip()
+        indexes = _INDEXES.match(plain)
+        begin = indexes.end() if indexes else 0  # a query follows its indexes, though a line may be empty between them
+        yield (plain[:begin] + re.split(r";\s*\n\s*\n|\n```", plain[begin:], maxsplit=1)[0]).strip()
 
 
 def _cut_off(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Names that must be quoted."""
+"""Names as identifiers, and which of them must be quoted."""
 
 from __future__ import annotations
 
@@ -14,6 +14,22 @@ _BARE = re.compile(r"[a-z_][a-z0-9_]*\Z")
 def needs_quotes(name: str, dialect: str) -> bool:
     """Whether some parser of ``dialect`` could read ``name`` without quotes as something else."""
     return not _BARE.match(name) or name in _reserved(dialect) or name in _keywords(dialect)
+
+
+def quoted(name: str) -> str:
+    """The name as an identifier in quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def identifier(name: str) -> str:
+    """The name as an identifier that DuckDB and SQLite read alike, in quotes only where it may have to be."""
+    return name if is_plain(name) else quoted(name)
+
+
+@lru_cache(maxsize=65_536)
+def is_plain(name: str) -> bool:
+    """Whether neither DuckDB nor SQLite could read ``name`` without quotes as something else."""
+    return not needs_quotes(name, "duckdb") and not needs_quotes(name, "sqlite")
 
 
 def quote_names(tree: exp.Expr, dialect: str) -> None:

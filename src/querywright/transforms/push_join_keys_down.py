@@ -147,7 +147,7 @@ def _filtered_keys(key: exp.Column, source: Source, reader: Reading, facts: Fact
             filters.append(predicate.copy())
     if not filters and limited is None:
         return None
-    keys = exp.Select(expressions=[exp.alias_(key.copy(), key.name)], from_=exp.From(this=source.node.copy()))
+    keys = exp.Select(expressions=[exp.alias_(key.copy(), key.this.copy())], from_=exp.From(this=source.node.copy()))
     set_where(keys, filters)
     return Keys(keys, limited or NONE_NEEDED)
 

@@ -1,7 +1,7 @@
 """What the domain schemas share: their tables made row by row from seeded noise, their questions read from a file.
 
-A domain is a module with its tables and, beside it, a ``.sql`` file of the same name with its questions, each with the slow
-query of someone in a hurry. The macros its columns are written with:
+A domain is a module with its tables and, beside it, if it has any, a ``.sql`` file of the same name with questions, each with the
+slow query of someone in a hurry. The macros its columns are written with:
 
 - ``noise(id, k)``: a row's number for the purpose ``k``, evenly spread over [0, 1];
 - ``zipf(u, n)``: from such a number, a rank from 1 to ``n``, where rank r is drawn about 1/r as often as rank 1;
@@ -16,12 +16,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from querywright.sql.schema import Table
 from querywright.workloads._questions import Question, read_questions
 from querywright.workloads._seeded_noise import create_noise
 from querywright.workloads.driver import build_once, instance
 from querywright.workloads.protocol import Parameter, Parameters, Progress
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 ENGINES = ("duckdb", "sqlite")
 PARAMETERS = {
@@ -45,6 +49,12 @@ CREATE TEMP MACRO moment(u) AS TIMESTAMP '2022-01-01' + to_seconds(CAST(floor(u 
 """
 
 _REFERENCE = re.compile(r" REFERENCES \w+ \(\w+\)")
+
+
+def define_macros(connection: DuckDBPyConnection, seed: str) -> None:
+    """Define the macros that columns are written with."""
+    create_noise(connection, seed)
+    connection.execute(_MACROS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +98,9 @@ class Domain:
         return schema_of(";\n".join(table.definition for table in self.generated), "duckdb").tables
 
     def questions(self) -> Mapping[str, Question]:
-        """The twenty questions, named "1" to "20"."""
-        return read_questions(Path(__file__).with_name(f"{self.name}.sql"))
+        """The questions of the file beside the module, named by numbers; none where there is no such file."""
+        path = Path(__file__).with_name(f"{self.name}.sql")
+        return read_questions(path) if path.is_file() else {}
 
     def queries(self, engine: str) -> Mapping[str, str]:
         """A slow query for each question."""
@@ -111,8 +122,7 @@ class Domain:
         rows = float(parameters["rows"])
         sizes = {table.name: max(50, round(rows * table.share)) for table in self.generated}
         with duckdb.connect(str(path)) as connection:
-            create_noise(connection, parameters["seed"])
-            connection.execute(_MACROS)
+            define_macros(connection, parameters["seed"])
             done = 0
             for table in self.generated:
                 progress(f"Generating {table.name}", done / sum(sizes.values()))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from querywright.sql.names import quoted
 from querywright.sql.schema import Table
 from querywright.workloads.protocol import Progress
 
@@ -37,8 +38,8 @@ def copy_to_sqlite(source: Path, path: Path, declared: Iterable[Table], indexed:
             ).fetchall()
             target.execute(_create_table(table, described, constraints.get(table)))
             values = ", ".join(_sqlite_value(name, type_name) for name, type_name, _ in described)
-            rows = origin.execute(f'SELECT {values} FROM "{table}"')
-            insert = f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(described))})'
+            rows = origin.execute(f"SELECT {values} FROM {quoted(table)}")
+            insert = f"INSERT INTO {quoted(table)} VALUES ({', '.join('?' * len(described))})"
             while batch := rows.fetchmany(_BATCH):
                 target.executemany(insert, batch)
                 done += len(batch)
@@ -58,26 +59,27 @@ def _affinity(duckdb_type: str) -> str:
 
 def _sqlite_value(name: str, duckdb_type: str) -> str:
     sqlite_type = {"INTEGER": "BIGINT", "REAL": "DOUBLE", "TEXT": "VARCHAR"}[_affinity(duckdb_type)]
-    return f'CAST("{name}" AS {sqlite_type})'
+    return f"CAST({quoted(name)} AS {sqlite_type})"
 
 
 def _create_table(name: str, columns: list[tuple[str, str, bool]], declared: Table | None) -> str:
-    key = declared.keys[0].columns if declared and declared.keys else ()
     required = {column.name for column in declared.columns if column.not_null} if declared else set()
+    # NULLs may repeat in a key, and an INTEGER PRIMARY KEY would put numbers in their place.
+    key = next((key.columns for key in declared.keys if required.issuperset(key.columns)), ()) if declared else ()
     lines = [
-        f'"{column}" {_affinity(type_name)}{"" if nullable and column not in required else " NOT NULL"}'
+        f"{quoted(column)} {_affinity(type_name)}{'' if nullable and column not in required else ' NOT NULL'}"
         for column, type_name, nullable in columns
     ]
     if key:
-        lines.append(f"PRIMARY KEY ({', '.join(key)})")
-    return f'CREATE TABLE "{name}" (\n  ' + ",\n  ".join(lines) + "\n)"
+        lines.append(f"PRIMARY KEY ({', '.join(map(quoted, key))})")
+    return f"CREATE TABLE {quoted(name)} (\n  " + ",\n  ".join(lines) + "\n)"
 
 
 def _foreign_key_indexes(tables: Iterable[Table]) -> Iterable[str]:
     for table in tables:
         for key in table.foreign_keys:
             name = f"{table.name}_{'_'.join(key.columns)}"
-            yield f'CREATE INDEX "{name}" ON "{table.name}" ({", ".join(key.columns)})'
+            yield f"CREATE INDEX {quoted(name)} ON {quoted(table.name)} ({', '.join(map(quoted, key.columns))})"
 
 
 def translate_to_sqlite(queries: Mapping[str, str]) -> dict[str, str]:

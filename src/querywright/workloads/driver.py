@@ -47,7 +47,8 @@ class Instance:
     @property
     def path(self) -> Path:
         """The cached database file, whether or not it is there yet."""
-        values = "".join(f"-{name}{value}" for name, value in sorted(self.parameters.items()))
+        known = self.workload.PARAMETERS
+        values = "".join(f"-{name}{known[name].identity(value)}" for name, value in sorted(self.parameters.items()))
         file_name = f"{self.name}{values}-g{self.workload.GENERATOR}{FILE_SUFFIX[self.engine]}"
         return cache_folder() / file_name
 
@@ -60,6 +61,16 @@ def cache_folder() -> Path:
 def workloads() -> Mapping[str, Workload]:
     """Workload plug-ins by name."""
     return cast(Mapping[str, Workload], plugins("querywright.workloads"))
+
+
+def sized(name: str) -> bool:
+    """Whether a workload comes at any number of rows."""
+    return name in workloads() and "rows" in workloads()[name].PARAMETERS
+
+
+def domains() -> tuple[str, ...]:
+    """The workloads that come at any number of rows and need not be told anything else."""
+    return tuple(name for name, one in workloads().items() if sized(name) and all(p.default for p in one.PARAMETERS.values()))
 
 
 def instance(name: str, given: Mapping[str, str]) -> Instance:

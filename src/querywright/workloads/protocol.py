@@ -6,7 +6,9 @@ parameters, builds each database once, and keeps it in the cache.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +29,9 @@ Parameters = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a workload: one of ``choices``, or where there are none a positive number, ``least`` or more.
+    """A parameter of a workload: a ``file``, one of ``choices``, or where there are none a positive number, ``least`` or more.
 
-    ``engines`` names the engines it applies to (empty: all).
+    ``engines`` names the engines it applies to (empty: all). A file has no default: it has to be named.
     """
 
     default: str
@@ -37,9 +39,12 @@ class Parameter:
     choices: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     least: float = 0
+    file: bool = False
 
     def canonical(self, name: str, value: str) -> str:
         """The one spelling of ``value``; raises `DatabaseError` where it is not a value of this parameter."""
+        if self.file:
+            return _existing(name, value)
         if self.choices:
             if value not in self.choices:
                 raise DatabaseError(f"{name}={value} is not known.", f"Give {name} one of: {', '.join(self.choices)}.")
@@ -54,6 +59,25 @@ class Parameter:
             raise DatabaseError(f"{name}={value} is too small.", f"Write {name}={self.least:.15g} or more.")
         return f"{number:.15g}"
 
+    def identity(self, value: str) -> str:
+        """What tells data made with this value from other data: of a file, its content."""
+        return hashlib.sha256(Path(value).read_bytes()).hexdigest()[:16] if self.file else value
+
+
+def _existing(name: str, value: str) -> str:
+    """The absolute path of a file that can be read, and written into a specification."""
+    path = Path(value).expanduser().absolute()
+    example = f"Write for example {name}=schema.sql."
+    if not value:
+        raise DatabaseError(f"No {name} was named.", example)
+    if "," in str(path):
+        raise DatabaseError(f"{path} has a comma in its path, which separates parameters.", "Move it, or link to it.")
+    if not path.is_file():
+        raise DatabaseError(f"{path} is not a file.", example)
+    if not os.access(path, os.R_OK):
+        raise DatabaseError(f"{path} cannot be read.", f"Check its permissions: ls -l {path}")
+    return str(path)
+
 
 class Workload(Protocol):
     """The module-level interface of a workload plug-in."""
@@ -62,7 +86,7 @@ class Workload(Protocol):
     """Engines it can be generated for; the first is the default."""
     PARAMETERS: Mapping[str, Parameter]
     QUERY_NAMES: tuple[str, ...]
-    """Names of the queries, known without reading them."""
+    """Names of the queries, known without reading them; none where it comes without any."""
     GENERATOR: int
     """Raised whenever `build` gives other data, so that cached files of an older generator are not used."""
 

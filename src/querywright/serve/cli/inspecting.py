@@ -192,8 +192,8 @@ def workloads(name: str | None, as_json: bool) -> int:
         print(f"{document['name']}: {document['description']}")
         print(f"  engines: {', '.join(document['engines'])}")
         for parameter, about in document["parameters"].items():
-            print(f"  {parameter}={about['default']}: {about['meaning']}")
-        print(f"  queries: {', '.join(document['queries'])}")
+            print(f"  {parameter}={about['default'] or parameter.upper()}: {about['meaning']}")
+        print(f"  queries: {', '.join(document['queries']) or 'none of its own'}")
         for number, question in document["questions"].items():
             print(f"  {number}: {question}")
     return 0

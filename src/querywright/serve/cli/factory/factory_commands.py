@@ -83,7 +83,7 @@ def run(
         threshold=threshold,
         seed=seed,
         proposers=making.names(proposers),
-        databases=tuple(db or ()),
+        databases=making.databases(db or ()),
         model=model,
         provider=provider,
         base_url=base_url,
@@ -105,6 +105,7 @@ def stats(folder: FolderArgument, json_output: JsonOption = False) -> None:
 
 @commands.command()
 def augment(
+    context: typer.Context,
     folder: FolderArgument,
     variants: Annotated[int, typer.Option(min=1, max=6, help="Variants of each example.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of the constants.")] = 0,
@@ -113,10 +114,15 @@ def augment(
     ] = True,
     json_output: JsonOption = False,
 ) -> None:
-    """Multiply the examples: other names of tables and columns, other constants, the other dialect; each variant is executed."""
-    from querywright.serve.cli.factory import using
+    """Multiply the examples: other names, other constants, the other dialect; stop with Ctrl-C, go on with the same command.
 
-    raise typer.Exit(using.augment(folder, variants, seed, dialects, json_output))
+    Each variant is executed, and timed anew unless names are all that differs. Exit codes: 0 done, 2 bad input, 130 interrupted.
+    """
+    from querywright.factory.variants import Wanted
+    from querywright.serve.cli.factory import making, using
+
+    given = making.asked(context, Wanted)
+    raise typer.Exit(using.augment(folder, Wanted(variants, seed, dialects), given, json_output))
 
 
 @commands.command()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import fields
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from querywright.databases.specification import parse_spec, workload_instance
 from querywright.errors import InputError
 from querywright.factory.folder import resumed
 from querywright.factory.loop import run as make
 from querywright.factory.metrics import Metrics
 from querywright.factory.values import Plan, Product
+from querywright.factory.variants import Wanted
+from querywright.registry import plugins
 
 PROPOSERS = ("rules", "indexes", "model")
 _FIELDS = {"engine": "engines", "db": "databases"}
@@ -28,16 +32,29 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
-def asked(context: typer.Context) -> set[str]:
-    """The fields of the plan that the command line names."""
+def databases(given: Iterable[str]) -> tuple[str, ...]:
+    """What opens the databases from wherever it is asked to: paths are absolute, URLs as they are typed."""
+    return tuple(dict.fromkeys(map(_absolute, given)))
+
+
+def _absolute(specification: str) -> str:
+    path = Path(specification).expanduser()
+    if workload_instance(specification) is not None:
+        return parse_spec(specification)[0]
+    known = "://" not in specification and (path.exists() or has_magic(specification))
+    return str(path.resolve()) if known else specification
+
+
+def asked(context: typer.Context, kind: type[Plan | Wanted] = Plan) -> set[str]:
+    """The fields of ``kind`` that the command line names."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
-    return {_FIELDS.get(name, name) for name in given} & {one.name for one in fields(Plan)}
+    return {_FIELDS.get(name, name) for name in given} & {one.name for one in fields(kind)}
 
 
 def run(plan: Plan, given: Collection[str], out: Path, as_json: bool) -> int:
     """Make examples; returns the exit code. What was not ``given`` is as the run in the folder has it."""
-    _checked("engine", plan.engines, ("duckdb", "sqlite"))
+    _checked("engine", plan.engines, tuple(plugins("querywright.engines")))
     _checked("proposer", plan.proposers, PROPOSERS)
     plan = resumed(out, plan, given)
     console = Console(stderr=True, highlight=False, soft_wrap=True)

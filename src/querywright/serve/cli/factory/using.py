@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from rich.console import Console
 from rich.live import Live
 
 from querywright.errors import RunError
-from querywright.factory.augmenting import Augmenter
 from querywright.factory.card import write_card
 from querywright.factory.checking import Checked
 from querywright.factory.checking import check as check_file
@@ -22,7 +22,6 @@ from querywright.factory.folder import (
     augmented_examples,
     journal_of,
     stored_plans,
-    write_array,
     writing_here,
 )
 from querywright.factory.journal import products
@@ -30,6 +29,8 @@ from querywright.factory.metrics import Metrics
 from querywright.factory.splits import leaks
 from querywright.factory.statistics import Statistics
 from querywright.factory.values import Plan
+from querywright.factory.variants import Augmented, Wanted
+from querywright.factory.variants import augment as augment_folder
 
 _SHOWN_FAULTS = 20
 
@@ -64,18 +65,27 @@ def _figures(folder: Path, plan: Plan) -> dict[str, Any]:
     return metrics.summary(metrics.orders // plan.queries)
 
 
-def augment(folder: Path, variants: int, seed: int, dialects: bool, as_json: bool) -> int:
-    """Write the variants; returns the exit code."""
-    stored_plans(folder)
-    with Augmenter(variants, seed, dialects=dialects) as augmenter:
-        written = write_array(folder / "combined" / AUGMENTED, augmenter.variants(all_examples(folder)))
+def augment(folder: Path, wanted: Wanted, given: Collection[str], as_json: bool) -> int:
+    """Write the variants; returns the exit code. What was not ``given`` is as those that are there were asked for."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            found = augment_folder(folder, wanted, given, lambda so_far: live.update(_progress(so_far)))
+    except KeyboardInterrupt:
+        console.print(f"Interrupted. What was completed is in {folder}; the same command goes on with it.", markup=False)
+        return 130
     if as_json:
-        print(json.dumps({"variants": written, "dropped": augmenter.dropped}, indent=2))
+        print(json.dumps({"variants": found.variants, "dropped": found.dropped}, indent=2))
     else:
-        print(f"{written:,} variants in {folder / 'combined' / AUGMENTED}")
-        for reason, count in augmenter.dropped.items():
+        print(f"{found.variants:,} variants in {folder / 'combined' / AUGMENTED}")
+        for reason, count in found.dropped.items():
             print(f"  left out: {count:,}, {reason}")
     return 0
+
+
+def _progress(so_far: Augmented) -> str:
+    left_out = so_far.dropped.total()
+    return f"{so_far.variants:,} variants of {so_far.done:,} of {so_far.examples:,} examples, {left_out:,} left out"
 
 
 def export(folder: Path, out: Path | None, as_json: bool) -> int:
