@@ -172,6 +172,19 @@ def test_a_path_means_the_same_database_from_wherever_it_is_named(
     assert qw("factory", "check", out / "training_data.jsonl", "--rows", 1000).code == 0
 
 
+def test_without_an_engine_the_one_of_the_database_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    qw = command(monkeypatch, capsys)
+    path = tmp_path / "own.sqlite"
+    with filled(path):
+        pass
+    done = qw("factory", "run", "--db", path, "--iterations", 1, "--out", tmp_path / "out")
+    assert done.code == 0 and stored_plans(tmp_path / "out")[0].engines == ("sqlite",)
+    refused = qw("factory", "run", "--db", path, "--engine", "duckdb", "--out", tmp_path / "other")
+    assert refused.code == 2 and "Add --engine sqlite." in refused.err
+
+
 def test_what_is_no_path_stays_as_it_is_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows").mkdir()

@@ -116,6 +116,15 @@ class Stock:
         self.host.close()
 
 
+def engines_of(schema: str) -> tuple[str, ...]:
+    """The engines that a user's database can be worked on with: of a file its own, of tables made at any size all of theirs.
+
+    Raises `DatabaseError` where it cannot be opened.
+    """
+    chosen = _sized(schema)
+    return chosen.workload.ENGINES if chosen is not None else (open_database(schema).location.engine,)
+
+
 def open_all(engines: Iterable[str], databases: Iterable[str], seed: int) -> None:
     """Open the user's own databases once before there is any work on them.
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 from live_server import Desk, desk_service, serving
 from openenv.core import GenericEnvClient
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from querywright.gym.openenv.client import QuerywrightEnv
 from querywright.gym.openenv.environment import QueryEnvironment
 from querywright.gym.openenv.models import QueryAction
+from querywright.gym.openenv.serving import MOST_SESSIONS
 from querywright.gym.tasks.driver import tasks
 
 PUBLISHED = [task.id for task in tasks(family="published")]
@@ -137,3 +142,36 @@ def test_the_reward_is_a_tree_of_its_components(tmp_path: Path, published_data: 
         seen = env.step(QueryAction(optimized_query="equal"))
         scores = {name: rubric.last_score for name, rubric in env.rubric.named_rubrics()}
         assert scores == seen.breakdown and env.rubric.last_score == seen.reward
+
+
+def test_one_session_too_many_is_refused_with_a_reason_until_another_ends(tmp_path: Path, published_data: None) -> None:
+    reset = json.dumps({"type": "reset", "data": {"task_id": PUBLISHED[0]}})
+
+    async def told(session: ClientConnection) -> dict[str, object]:
+        await session.send(reset)
+        return json.loads(await asyncio.wait_for(session.recv(), 60))
+
+    async def fill(address: str) -> tuple[list[object], dict[str, object], list[object]]:
+        async with AsyncExitStack() as stack:
+            opened = [await stack.enter_async_context(websocket(address)) for _ in range(MOST_SESSIONS)]
+            first = [(await told(session))["type"] for session in opened]
+            async with websocket(address) as further:
+                refused = json.loads(await asyncio.wait_for(further.recv(), 60))
+            await opened[0].close()
+            later: list[object] = []
+            for _ in range(100):
+                try:
+                    async with websocket(address) as another:
+                        later.append((await told(another))["type"])
+                except ConnectionClosed:
+                    later.append("closed")
+                if later[-1] == "observation":
+                    break
+                await asyncio.sleep(0.1)  # the server has not yet noticed that the other one left
+            return first, refused, later
+
+    with serving(desk_service(Desk(), tmp_path, threads=2)) as address:
+        first, refused, later = asyncio.run(fill(address.replace("http", "ws") + "/ws"))
+    assert first == ["observation"] * MOST_SESSIONS
+    assert refused["type"] == "error" and "capacity" in json.dumps(refused).lower(), refused
+    assert later[-1] == "observation", later

@@ -20,7 +20,10 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a
 def run(
     context: typer.Context,
     engine: Annotated[
-        str, typer.Option(help="duckdb, sqlite, or both separated by a comma; each has a process of its own.")
+        str,
+        typer.Option(
+            help="duckdb, sqlite, or both separated by a comma; each has a process of its own. Default: those that --db fits."
+        ),
     ] = "duckdb,sqlite",
     stage: Annotated[int, typer.Option(min=1, max=2, help="1: few queries, many solutions; 2: many different queries.")] = 2,
     examples: Annotated[int, typer.Option(min=1, help="Stop at so many examples.")] = 15_000,

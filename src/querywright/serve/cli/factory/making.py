@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from glob import has_magic
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from querywright.errors import InputError
 from querywright.factory.folder import resumed
 from querywright.factory.loop import run as make
 from querywright.factory.metrics import Metrics
+from querywright.factory.stock import engines_of
 from querywright.factory.values import Plan, Product
 from querywright.factory.variants import Wanted
 from querywright.registry import plugins
@@ -53,9 +54,13 @@ def asked(context: typer.Context, kind: type[Plan | Wanted] = Plan) -> set[str]:
 
 
 def run(plan: Plan, given: Collection[str], out: Path, as_json: bool) -> int:
-    """Make examples; returns the exit code. What was not ``given`` is as the run in the folder has it."""
+    """Make examples; returns the exit code. What was not ``given`` is as the run in the folder has it; without engines, those are
+    chosen that fit the databases."""
     _checked("engine", plan.engines, tuple(plugins("querywright.engines")))
     _checked("proposer", plan.proposers, PROPOSERS)
+    if "engines" not in given:
+        fitting = tuple(engine for engine in plan.engines if all(engine in engines_of(schema) for schema in plan.databases))
+        plan = replace(plan, engines=fitting or plan.engines)
     plan = resumed(out, plan, given)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
