@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlglot import exp, parse_one
@@ -44,10 +46,12 @@ def fill(connection: DuckDBPyConnection, tables: Sequence[Table], rows: float, p
     import duckdb
 
     heights = _heights(tables)
+    by_name = {table.name.lower(): table for table in tables}
     filled: dict[str, int] = {}
-    for done, table in enumerate(sorted(tables, key=lambda one: -heights[one.name.lower()])):
+    for done, (name, height) in enumerate(heights.items()):
+        table = by_name[name]
         progress(f"Generating {table.name}", done / len(tables))
-        size = max(_FEWEST, round(rows / _FANOUT ** heights[table.name.lower()]))
+        size = max(_FEWEST, round(rows / _FANOUT**height))
         maker = _Maker(table, size, filled, heights)
         try:
             connection.execute(maker.definition())
@@ -69,17 +73,39 @@ _REMEDY = "Simplify its types and CHECKs in the file, or leave the table out."
 
 
 def _heights(tables: Sequence[Table]) -> Mapping[str, int]:
-    """For each table the length of the longest chain of tables that refer to it; a table of a cycle counts once."""
-    referring: dict[str, set[str]] = {table.name.lower(): set() for table in tables}
-    for table in tables:
-        for key in table.foreign_keys:
-            if key.references.lower() in referring and key.references.lower() != table.name.lower():
-                referring[key.references.lower()].add(table.name.lower())
+    """Tables by lower-case name, each after those that it refers to, with the longest chain of tables that refer to it.
 
-    def height(name: str, above: frozenset[str]) -> int:
-        return max((1 + height(other, above | {name}) for other in referring[name] - above - {name}), default=0)
+    Cycles are cut where a reference may be NULL.
+    """
+    known = {table.name.lower() for table in tables}
+    references = {table.name.lower(): _required(table, known) for table in tables}
+    while True:
+        try:
+            order = list(TopologicalSorter(references).static_order())
+            break
+        except CycleError as error:
+            cycle = list(pairwise(error.args[1]))
+            cut = next(((target, name) for target, name in cycle if not references[name][target]), None)
+            if cut is None:
+                named = " and ".join(sorted({name for pair in cycle for name in pair}))
+                raise DatabaseError(f"{named} refer to each other by columns that are NOT NULL.", _REMEDY) from error
+            del references[cut[1]][cut[0]]
+    heights = dict.fromkeys(order, 0)
+    for name in reversed(order):
+        for target in references[name]:
+            heights[target] = max(heights[target], 1 + heights[name])
+    return heights
 
-    return {name: height(name, frozenset()) for name in referring}
+
+def _required(table: Table, known: Container[str]) -> dict[str, bool]:
+    """The other tables that a table refers to, and whether it has to."""
+    found = dict[str, bool]()
+    for key in table.foreign_keys:
+        target = key.references.lower()
+        if target in known and target != table.name.lower():
+            columns = (table.column(name) for name in key.columns)
+            found[target] = found.get(target, False) or any(column is not None and column.not_null for column in columns)
+    return found
 
 
 def _left_out(connection: DuckDBPyConnection, table: Table, key: ForeignKey) -> int:
@@ -207,7 +233,7 @@ class _Maker:
         required = [column.name for column in columns if column.not_null]
         if required:
             raise DatabaseError(
-                f"{self._table.name}.{required[0]} is NOT NULL and refers to rows that are not there yet.",
+                f"{self._table.name}.{required[0]} is NOT NULL and refers to rows of its own table by more than a number.",
                 "Let it be NULL in the file, or leave out the foreign key.",
             )
         return {column.name.lower(): "NULL" for column in columns}
