@@ -6,8 +6,9 @@ python benchmarks/factory.py --yields runs/one runs/two             what kinds o
 
 Examples an hour are of this machine as busy as it was; core-seconds an example are what the run's own processes computed, which
 other work on the machine does not touch. The recheck exports the examples and runs a sample again on data of another seed. A
-folder that holds a run is gone on with; then the seconds are those of all runs together. With --yields nothing is run: the table
-that later runs expect their yields by, src/querywright/factory/yields.json, is brought up to date from the journals there.
+folder that holds a run is gone on with for so many seconds more; the figures are those of all runs together. With --yields
+nothing is run: the table that later runs expect their yields by, src/querywright/factory/yields.json, is brought up to date from
+the journals there.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def run(
     stage: Annotated[int, typer.Option(min=1, max=2, help="1: few queries, many solutions; 2: many different queries.")] = 2,
     examples: Annotated[int, typer.Option(min=1, help="Stop at so many examples.")] = 15_000,
     iterations: Annotated[int | None, typer.Option(min=1, help="Stop after so many iterations of 20 slow queries.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=1, help="Stop after so many seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="Stop so many seconds after this command began.")] = None,
     candidates: Annotated[
         int, typer.Option(min=1, help="Most solutions that are tried for a slow query; a model is asked as often.")
     ] = 5,
