@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from command_line import command, private_machine
 from factory_examples import SLOW, example, indexed
+from limited_processes import limited
 
 from querywright.errors import RunError
 from querywright.factory.augmenting import Augmenter, Variants
@@ -52,16 +52,6 @@ sys.argv = ["qw", "factory", "augment", "run", "--variants", "1", "--no-dialects
 main()
 """
 """Examples that take without end, after a first one that does not."""
-
-LIMITED = """
-import resource, sys
-from querywright.serve.cli import main
-limit = int(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sys.argv = ["qw", "factory", "augment", *sys.argv[2:]]
-main()
-"""
-"""No file may grow beyond a limit; what tries to is answered as on a full disk."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -153,12 +143,6 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
     assert [one.origin for one in augmented_examples(folder)] == ["example0"]
 
 
-def limited(size: int, *words: object) -> subprocess.CompletedProcess[str]:
-    """``qw factory augment`` where no file may become larger than ``size``."""
-    words = (sys.executable, "-c", LIMITED, size, *words)
-    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, env=dict(os.environ))
-
-
 def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = stored(tmp_path, EXAMPLES[:2])
     augment(folder, replace(WANTED, dialects=False))
@@ -166,7 +150,7 @@ def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
         journal.write(Variants("gone", dropped=("no example has it any more" * 10**6,)))  # larger than any database here
     before = journal_of(folder).read_bytes()
     stored(folder, EXAMPLES[2:])
-    ended = limited(len(before) + 1_000, folder)
+    ended = limited(len(before) + 1_000, "factory", "augment", folder)
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 2 and "augmentation.jsonl cannot be written" in ended.stderr
     assert "run the same command to go on" in ended.stderr
@@ -178,7 +162,7 @@ def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
 
 def test_no_example_is_done_where_there_is_no_room_for_databases(tmp_path: Path) -> None:
     folder = stored(tmp_path, EXAMPLES)
-    ended = limited(20_000, folder)
+    ended = limited(20_000, "factory", "augment", folder)
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 2 and "cannot be generated" in ended.stderr
     assert origins(folder) == []

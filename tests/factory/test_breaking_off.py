@@ -15,6 +15,7 @@ import pytest
 from command_line import private_machine
 from factory_databases import filled
 from factory_examples import example
+from limited_processes import limited
 
 from querywright.errors import RunError
 from querywright.factory.exporting import export
@@ -47,16 +48,6 @@ sys.argv = ["qw", "factory", "run", *sys.argv[1:]]
 main()
 """
 
-LIMITED = """
-import resource, sys
-from querywright.serve.cli import main
-limit = int(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sys.argv = ["qw", "factory", "run", *sys.argv[2:]]
-main()
-"""
-"""No file may grow beyond a limit; what tries to is answered as on a full disk."""
-
 
 @pytest.fixture(scope="module", autouse=True)
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Any:
@@ -85,12 +76,6 @@ def test_ctrl_c_does_not_wait_for_orders_under_way(tmp_path: Path) -> None:
     assert [one.order.number for one in products(journal_of(tmp_path / "run", 2))] == [0]
 
 
-def limited(size: int, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``qw factory run`` where no file may become larger than ``size``."""
-    command = [sys.executable, "-c", LIMITED, *map(str, (size, *words))]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
-
-
 def test_a_full_disk_is_named_once_and_nothing_is_lost(tmp_path: Path) -> None:
     with filled(tmp_path / "own.sqlite"):
         pass
@@ -98,7 +83,7 @@ def test_a_full_disk_is_named_once_and_nothing_is_lost(tmp_path: Path) -> None:
     run(plan, tmp_path / "run")
     journal = journal_of(tmp_path / "run", 2)
     before = list(products(journal))
-    ended = limited(journal.stat().st_size + 2_000, "--out", tmp_path / "run", "--iterations", 50)
+    ended = limited(journal.stat().st_size + 2_000, "factory", "run", "--out", tmp_path / "run", "--iterations", 50)
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 2 and "journal.jsonl cannot be written" in ended.stderr
     assert "run the same command to go on" in ended.stderr
@@ -110,7 +95,9 @@ def test_a_full_disk_is_named_once_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 def test_a_disk_too_full_for_the_generated_data_is_named(tmp_path: Path) -> None:
-    ended = limited(20_000, "--engine", "sqlite", "--out", tmp_path / "run", QUERYWRIGHT_CACHE=str(tmp_path / "cache"))
+    ended = limited(
+        20_000, "factory", "run", "--engine", "sqlite", "--out", tmp_path / "run", QUERYWRIGHT_CACHE=str(tmp_path / "cache")
+    )
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 2 and "cannot be generated" in ended.stderr and "Free space in" in ended.stderr
 
